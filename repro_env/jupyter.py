@@ -1,0 +1,34 @@
+"""IPython, in a notebook's kernel or a terminal: the first cell sees the seed's first numbers.
+
+A kernel may draw while it starts, and front ends run cells of their own that no user sees, so
+the process is seeded again just before the first cell that is the user's.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from repro_env import seeding, settings
+from repro_env.startup import stop
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import ExecutionInfo, InteractiveShell
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Seed again before the first cell of the user's; without a seed, do nothing."""
+    seed = settings.read_seed(os.environ)
+    if seed is None:
+        return
+
+    def seed_first_cell(info: ExecutionInfo) -> None:
+        if not info.store_history:  # a hidden cell, the front end's own
+            return
+        shell.events.unregister("pre_run_cell", seed_first_cell)
+        try:
+            seeding.seed_loaded(seed)
+        except BaseException as error:  # IPython would print it and run the cell
+            stop(error)
+
+    shell.events.register("pre_run_cell", seed_first_cell)

@@ -1,0 +1,101 @@
+"""Seed this process: what is loaded now, and the rest right after the user's own import of it.
+
+No library is imported for the user. On the path of every Python start, so a library's module
+here is imported only when its turn comes.
+"""
+
+import sys
+
+TYPE_CHECKING = False  # typing's own constant costs the import of typing
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from importlib.abc import Loader
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+
+# The module whose import completes a library's generator, and our module for that library.
+LIBRARIES = {
+    "random": "python",
+    "numpy.random": "numpy",
+    "torch": "torch",
+    "tensorflow": "tensorflow",
+    "keras.backend": "keras",
+}
+
+
+def seed_loaded(seed: int) -> None:
+    """Seed every library that is imported already, each with the plain seed."""
+    for name in LIBRARIES:
+        if name in sys.modules:
+            _library(name).seed(seed)
+
+
+def install(seed: int, stop: "Callable[[BaseException], None]") -> None:
+    """Seed what is loaded, and have the rest seeded when it is imported.
+
+    Args:
+        seed: The plain seed, 0..2^32-1.
+        stop: Called with the exception when a library can't be seeded; must not return, since
+            the import would then go on unseeded.
+    """
+    finder = SeedAfterImport(seed, stop)
+    sys.meta_path.insert(0, finder)
+    for name in LIBRARIES:
+        if name in sys.modules:
+            finder.seed(name)
+
+
+class SeedAfterImport:
+    """A finder that finds nothing itself: it has a library seeded once its module has run."""
+
+    def __init__(self, seed: int, stop: "Callable[[BaseException], None]") -> None:
+        self._seed = seed
+        self._stop = stop
+        self._waiting = set(LIBRARIES)
+
+    def find_spec(
+        self, name: str, path: "Sequence[str] | None" = None, target: "ModuleType | None" = None
+    ) -> "ModuleSpec | None":
+        """Return the other finders' answer, with a loader that seeds; None for any other module."""
+        if name not in self._waiting:
+            return None
+        for finder in sys.meta_path:
+            spec = None if finder is self else finder.find_spec(name, path, target)
+            if spec is not None:
+                if spec.loader is not None:
+                    self._seed_after(name, spec.loader)
+                return spec
+        return None
+
+    def _seed_after(self, name: str, loader: "Loader") -> None:
+        """Have one loader seed after its module ran.
+
+        The loader keeps its class: `inspect`, `importlib.resources` and the libraries ask for it.
+        """
+        run = loader.exec_module
+
+        def exec_module(module: "ModuleType") -> None:
+            run(module)
+            del loader.exec_module
+            self.seed(name)
+
+        loader.exec_module = exec_module  # type: ignore[method-assign]
+
+    def seed(self, name: str) -> None:
+        """Seed one library and put it into its deterministic mode, once."""
+        if name not in self._waiting:
+            return
+        try:
+            library = _library(name)
+            library.seed(self._seed)
+            if hasattr(library, "make_deterministic"):
+                library.make_deterministic()
+        except BaseException as error:
+            self._stop(error)
+        self._waiting.discard(name)
+
+
+def _library(name: str) -> "ModuleType":
+    module = f"repro_env.libraries.{LIBRARIES[name]}"
+    __import__(module)
+    return sys.modules[module]

@@ -1,0 +1,49 @@
+"""The start-up hook: seeds a Python process before any of the user's code runs.
+
+`repro_env.pth`, in the environment's site-packages, calls `start` in every interpreter, through
+every door. It does nothing unless `REPRO_SEED` is set, and it never lets a process run that
+would break the promise: `site` prints a hook's exception and carries on, so this one leaves.
+"""
+
+import os
+import sys
+
+from repro_env import seeding, settings
+
+# What `REPRO_DISABLE=1` took out of the environment, for a server that seeds its children.
+_removed: "dict[str, str]" = {}
+
+
+def start() -> None:
+    """Seed this process as its environment asks, or end it with status 2."""
+    try:
+        seed = settings.read_seed(os.environ)
+        if seed is not None:
+            seeding.install(seed, stop)
+        elif settings.is_disabled(os.environ):
+            _disable()
+    except BaseException as error:
+        stop(error)
+
+
+def stop(error: BaseException) -> None:
+    """Say what is wrong and leave at once, whatever is on the stack."""
+    from repro_env.errors import describe
+
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+    os.write(2, describe(error).encode())
+    os._exit(2)
+
+
+def _disable() -> None:
+    """Take TensorFlow's switch away: with it and without a seed, everything random raises."""
+    if "TF_DETERMINISTIC_OPS" in os.environ:
+        _removed["TF_DETERMINISTIC_OPS"] = os.environ.pop("TF_DETERMINISTIC_OPS")
+
+
+def enable_children() -> None:
+    """Undo `REPRO_DISABLE=1` for the processes this one starts: a server isn't seeded, its kernels are."""
+    os.environ.pop("REPRO_DISABLE", None)
+    os.environ.update(_removed)
