@@ -37,7 +37,11 @@ def install(seed: int, stop: "Callable[[BaseException], None]") -> None:
         seed: The plain seed, 0..2^32-1.
         stop: Called with the exception when a library can't be seeded; must not return, since
             the import would then go on unseeded.
+
+    Called again, it does nothing: in a virtual environment `site` runs every `.pth` file twice.
     """
+    if any(isinstance(finder, SeedAfterImport) for finder in sys.meta_path):
+        return
     finder = SeedAfterImport(seed, stop)
     sys.meta_path.insert(0, finder)
     for name in LIBRARIES:

@@ -3,6 +3,6 @@
 
 def seed(value: int) -> None:
     """Seed the legacy global generator, which `numpy.random.rand` and its like draw from."""
-    import numpy.random
+    from numpy import random  # `numpy.random` is no attribute yet while NumPy itself is importing
 
-    numpy.random.seed(value)
+    random.seed(value)
