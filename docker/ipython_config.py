@@ -1,4 +1,5 @@
 """IPython in kernels and terminals: the first cell sees the seed's first numbers."""
 
 c = get_config()  # noqa: F821  # IPython puts it there
-c.InteractiveShellApp.default_extensions = ["storemagic", "repro_env.jupyter"]
+# `extensions` stays for the user: a profile that sets it would replace this list.
+c.InteractiveShellApp.extra_extensions = ["repro_env.jupyter"]

@@ -29,7 +29,7 @@ class Knob:
         source: Where that is documented or measured.
         legal: The values that keep the promise; `range` stands for a whole number in
             0..MAX_SEED, an empty tuple for any value.
-        required: Whether its absence alone breaks the promise, since nothing later can make up for it.
+        required: Whether its absence alone breaks the promise: nothing later can make up for it.
     """
 
     __slots__ = ("name", "value", "when", "why", "source", "legal", "required")
@@ -54,16 +54,16 @@ class Knob:
 
     def is_legal(self, text: str) -> bool:
         """Say whether a value keeps the promise."""
-        if self.legal is range:
-            return is_seed(text)
-        return not self.legal or text in self.legal
+        if isinstance(self.legal, tuple):
+            return not self.legal or text in self.legal
+        return is_seed(text)
 
     @property
     def legal_in_words(self) -> str:
         """The legal values as a person would say them."""
-        if self.legal is range:
-            return f"a whole number in 0..{MAX_SEED}"
-        return f"one of {', '.join(self.legal)}" if self.legal else "any value"
+        if isinstance(self.legal, tuple):
+            return f"one of {', '.join(self.legal)}" if self.legal else "any value"
+        return f"a whole number in 0..{MAX_SEED}"
 
 
 KNOBS = (
@@ -79,7 +79,7 @@ KNOBS = (
         name="PYTHONHASHSEED",
         value="0",
         when=BEFORE_INTERPRETER,
-        why="hashes of str and bytes, and with them the order of sets, change from process to process",
+        why="hashes of str and bytes, and so the order of sets, change with each process",
         source="https://docs.python.org/3/using/cmdline.html#envvar-PYTHONHASHSEED",
         legal=range,
         required=True,
@@ -151,7 +151,8 @@ def dockerfile_env() -> str:
 def markdown() -> str:
     """Return `docs/knobs.md`."""
     rows = [
-        f"| `{knob.name}` | `{knob.value}` | {knob.legal_in_words} | {knob.when} | {knob.why} | <{knob.source}> |"
+        f"| `{knob.name}` | `{knob.value}` | {knob.legal_in_words} | {knob.when} | {knob.why} "
+        f"| <{knob.source}> |"
         for knob in KNOBS
     ]
     return "\n".join(

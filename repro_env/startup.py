@@ -44,6 +44,6 @@ def _disable() -> None:
 
 
 def enable_children() -> None:
-    """Undo `REPRO_DISABLE=1` for the processes this one starts: a server isn't seeded, its kernels are."""
+    """Undo `REPRO_DISABLE=1` for children: a server isn't seeded, its kernels are."""
     os.environ.pop("REPRO_DISABLE", None)
     os.environ.update(_removed)

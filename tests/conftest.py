@@ -1,0 +1,59 @@
+"""What all tests share: fresh processes, in an environment that holds the built wheel."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import subprocess
+import sys
+import venv
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parent.parent
+SEEDED = {"REPRO_SEED": "42", "PYTHONHASHSEED": "0"}
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="session")
+def hooked_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An interpreter that has the start-up hook: the image's own, or one with the built wheel."""
+    if any(importlib.metadata.distributions(name="repro-env")):
+        return Path(sys.executable)
+    return _install_wheel(tmp_path_factory.mktemp("hooked"))
+
+
+def _install_wheel(folder: Path) -> Path:
+    venv.create(folder / "venv", symlinks=True)
+    python = folder / "venv" / "bin" / "python"
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    subprocess.run(
+        [*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, PROJECT],
+        check=True,
+    )
+    wheel = next(folder.glob("*.whl"))
+    subprocess.run([*pip, "--python", python, "install", "--no-index", wheel], check=True)
+    return python
+
+
+@pytest.fixture
+def run(hooked_python: Path) -> Run:
+    """Run Python code in a fresh process, with nothing in its environment but what is given."""
+
+    def run_code(
+        code: str, *options: str, env: Mapping[str, str] = SEEDED
+    ) -> subprocess.CompletedProcess[str]:
+        kept = ("PATH", "HOME", "LD_LIBRARY_PATH")
+        basics = {name: os.environ[name] for name in kept if name in os.environ}
+        return subprocess.run(
+            [hooked_python, *options, "-c", code],
+            env={**basics, "TF_CPP_MIN_LOG_LEVEL": "3", **env},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run_code
