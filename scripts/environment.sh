@@ -33,6 +33,9 @@ require_engine() {
         "start yours, or let the script install one: $0 --install-engine"
     docker compose version >/dev/null 2>&1 || fail "this Docker has no compose plug-in" \
         "install docker-compose-plugin (Docker's packages) or docker-compose-v2 (Ubuntu)"
+    local version
+    version=$(docker version -f '{{.Server.Version}}')
+    [ "${version%%.*}" -ge 25 ] || fail "this Docker engine is $version, and too old" "install 25 or newer"
 }
 
 # machine_mirror LABEL: where this machine's own apt fetches LABEL (Debian, Debian-Security).

@@ -1,0 +1,134 @@
+"""Real containers: a checkout of the project with an owner, its services, ways to reach them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import docker
+import pytest
+from docker.models.containers import Container
+
+from tests.conftest import PROJECT
+
+IMAGE = "repro-env:tf"
+
+
+def cannot_run(reason: str) -> NoReturn:
+    """Leave tests out with a line that says why; in CI, where nothing may be left out, fail."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Stack:
+    """A checkout and its two services, under a name and ports of their own."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.folder = folder
+        self.jupyter_port = free_port()
+        self.ssh_port = free_port()
+        self.env = {
+            **{name: value for name, value in os.environ.items() if name != "COMPOSE_FILE"},
+            "COMPOSE_PROJECT_NAME": name,
+            "JUPYTER_PORT": str(self.jupyter_port),
+            "SSH_PORT": str(self.ssh_port),
+        }
+
+    def run(self, *command: str, stdin: str = "", **env: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env={**self.env, **env},
+            input=stdin,
+            capture_output=True,
+            text=True,
+            errors="replace",  # SSH's own protocol, where a test looks at its first line
+            check=False,
+        )
+
+    def must(self, *command: str, stdin: str = "", **env: str) -> str:
+        result = self.run(*command, stdin=stdin, **env)
+        assert result.returncode == 0, result.stdout + result.stderr
+        return result.stdout
+
+    def up(self, **env: str) -> str:
+        return self.must("./scripts/up", "--detach", **env)
+
+    def down(self) -> None:
+        self.run("docker", "compose", "down", "--volumes", "--timeout", "5")
+
+    def ssh(self, *command: str, stdin: str = "") -> str:
+        return self.must("./scripts/ssh", *command, stdin=stdin)
+
+    def container(self, service: str) -> Container:
+        name = f"{self.env['COMPOSE_PROJECT_NAME']}-{service}-1"
+        return docker.from_env().containers.get(name)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.jupyter_port}"
+
+    @property
+    def token(self) -> str:
+        listed = self.must(
+            "docker", "compose", "exec", "-T", "jupyter", "jupyter", "server", "list", "--json"
+        )
+        return str(json.loads(listed)["token"])
+
+
+MakeStack = Callable[..., Stack]
+
+
+@pytest.fixture(scope="session")
+def make_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeStack]:
+    """Make checkouts of what is here now, each owned by a uid; take down what was started."""
+    stacks: list[Stack] = []
+
+    def make(owner: int = 1000) -> Stack:
+        if os.getuid() not in (0, owner):
+            cannot_run(f"a project folder of uid {owner} can only be made by root")
+        folder = tmp_path_factory.mktemp("checkout") / "project"
+        _copy_sources(folder)
+        if os.getuid() == 0:
+            subprocess.run(["chown", "-R", f"{owner}:{owner}", folder], check=True)
+        stacks.append(Stack(folder, f"repro-test-{os.getpid()}-{len(stacks)}"))
+        return stacks[-1]
+
+    yield make
+    for stack in stacks:
+        stack.down()
+
+
+def _copy_sources(folder: Path) -> None:
+    """Copy what a clone of the work tree would hold: never a key, a token or an .env of ours."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=PROJECT,
+        capture_output=True,
+        check=True,
+    ).stdout.decode()
+    for name in filter(None, listed.split("\0")):
+        if (PROJECT / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(PROJECT / name, folder / name)
+
+
+@pytest.fixture(scope="session")
+def stack(make_stack: MakeStack) -> Stack:
+    """Both services, up, for a project that belongs to uid 1000, as most do."""
+    stack = make_stack()
+    stack.up()
+    return stack

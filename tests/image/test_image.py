@@ -1,0 +1,141 @@
+"""What the image holds, and what it must not."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+import docker
+import pytest
+
+from tests.conftest import PROJECT
+from tests.image.conftest import IMAGE
+
+
+def inside(*command: str, user: str = "0:0") -> str:
+    """Run a command in the bare image: no entrypoint, root, so that nothing is hidden."""
+    bare = [
+        "docker",
+        "run",
+        "--rm",
+        "--network",
+        "none",
+        "--user",
+        user,
+        "--entrypoint",
+        command[0],
+    ]
+    return subprocess.run(
+        [*bare, IMAGE, *command[1:]], capture_output=True, text=True, check=True
+    ).stdout
+
+
+def locked() -> dict[str, str]:
+    pins = re.findall(r"^([\w.-]+)==([^\s\\]+)", (PROJECT / "requirements.txt").read_text(), re.M)
+    return dict(pins)
+
+
+def test_exactly_the_lock_is_installed() -> None:
+    listed = inside("python", "-m", "pip", "list", "--format=freeze")
+
+    found = dict(pair.split("==") for pair in listed.lower().replace("_", "-").split())
+
+    assert found.pop("repro-env") == "0.1.0"
+    assert found == locked()
+
+
+def test_the_frameworks_are_the_locked_ones() -> None:
+    code = "import tensorflow, torch; print(tensorflow.__version__, torch.__version__)"
+
+    assert inside("python", "-c", code).split() == ["2.9.3", "2.0.1+cu117"]
+    assert (locked()["tensorflow"], locked()["torch"]) == ("2.9.3", "2.0.1")
+
+
+@pytest.mark.parametrize(
+    "library",
+    [
+        "libcudart.so.11.0",
+        "libcublas.so.11",
+        "libcublasLt.so.11",
+        "libcufft.so.10",
+        "libcurand.so.10",
+        "libcusolver.so.11",
+        "libcusparse.so.11",
+        "libcudnn.so.8",
+    ],
+)
+def test_tensorflow_finds_torchs_cuda_libraries(library: str) -> None:
+    code = f"import ctypes; ctypes.CDLL({library!r}); print(open('/proc/self/maps').read())"
+
+    assert re.search(rf"site-packages/nvidia/\S*/{library}", inside("python", "-c", code))
+
+
+@pytest.mark.parametrize(
+    "command", ["git", "tmux", "sshd", "tini", "pytest", "pip-compile", "tensorboard", "jupyter"]
+)
+def test_a_tool_is_there(command: str) -> None:
+    assert inside("sh", "-c", f"PATH=$PATH:/usr/sbin command -v {command}")
+
+
+def test_no_setuid_or_setgid_file_is_left() -> None:
+    assert inside("find", "/", "-xdev", "-type", "f", "-perm", "/6000") == ""
+
+
+@pytest.mark.parametrize("name", ["ssh_host_*", "id_*", "authorized_keys", "known_hosts", ".env"])
+def test_no_key_is_left(name: str) -> None:
+    outside = ["-path", "/proc", "-prune", "-o", "-path", "/opt/venv/lib", "-prune", "-o"]
+
+    assert (
+        inside("find", "/", *outside, "-path", "/usr", "-prune", "-o", "-name", name, "-print")
+        == ""
+    )
+
+
+@pytest.mark.parametrize(
+    "folder", ["/root", "/home", "/tmp", "/workspace", "/data", "/var/lib/apt/lists", "/var/log"]
+)
+def test_no_cache_or_left_over_is_in(folder: str) -> None:
+    profiles = {"/root/.bashrc", "/root/.profile"}
+
+    assert set(inside("find", folder, "-type", "f").split()) - profiles == set()
+
+
+def test_no_certificate_of_the_build_is_left() -> None:
+    assert inside("sh", "-c", "[ ! -s /run/ca.crt ] && echo none") == "none\n"
+
+
+def test_no_variable_of_the_image_or_its_history_is_a_secret() -> None:
+    image = docker.from_env().images.get(IMAGE)
+    told = "\n".join(
+        [*image.attrs["Config"]["Env"], *(step["CreatedBy"] for step in image.history())]
+    )
+
+    assert re.findall(r"(?i)\b\w*(?:token|password|secret|_key)\w*=\S+", told) == []
+    assert "BEGIN CERTIFICATE" not in told
+
+
+def test_the_image_is_labelled_and_unprivileged() -> None:
+    config = docker.from_env().images.get(IMAGE).attrs["Config"]
+
+    assert config["User"] == "1000:1000"
+    assert config["Labels"]["org.opencontainers.image.title"] == "repro-env"
+    assert config["Labels"]["org.opencontainers.image.licenses"] == "MIT"
+    assert config["Healthcheck"]["Test"] == ["CMD", "healthcheck"]
+
+
+def test_nothing_that_users_run_can_be_changed_by_them() -> None:
+    assert (
+        inside(
+            "find",
+            "/opt",
+            "/usr",
+            "/etc",
+            "-xdev",
+            "-writable",
+            "-not",
+            "-type",
+            "l",
+            user="1000:1000",
+        )
+        == ""
+    )
