@@ -35,7 +35,7 @@ RUN set -eux; \
 # ---- the lock, one file a layer
 FROM os AS split
 ARG REQUIREMENTS=requirements.txt
-COPY docker/split-lock ${REQUIREMENTS} /lock/
+COPY docker/prove docker/split-lock ${REQUIREMENTS} /lock/
 RUN mkdir /lock/layers; /lock/split-lock /lock/*.txt /lock/layers
 
 
@@ -128,6 +128,8 @@ LABEL org.opencontainers.image.title="repro-env" \
 
 USER 1000:1000
 WORKDIR /workspace
+# The build ends by proving itself, as a user will find it.
+RUN --mount=type=bind,from=split,source=/lock,target=/lock python /lock/prove /lock/*.txt
 EXPOSE 8888 2222
 ENTRYPOINT ["tini", "--", "entrypoint"]
 CMD ["jupyter"]
