@@ -23,8 +23,14 @@ unknown_option() {
     exit 2
 }
 
-# from_dotenv NAME: a variable's value as compose would see it in .env.
-from_dotenv() { [ -f .env ] && sed -n "s/^$1=//p" .env | tail -n 1; }
+# setting NAME [DEFAULT]: a variable's value as compose sees it: the environment's, else that of .env.
+setting() {
+    local value=${!1:-}
+    if [ -z "$value" ] && [ -f .env ]; then
+        value=$(sed -n "s/^$1=//p" .env | tail -n 1 | sed -E "s/^(['\"])(.*)\\1$/\\2/")
+    fi
+    printf '%s\n' "${value:-${2:-}}"
+}
 
 engine_answers() { docker info >/dev/null 2>&1; }
 
@@ -46,8 +52,8 @@ machine_mirror() {
 }
 
 # A proxy that re-signs TLS needs its own certificates inside the build.
-export CA_BUNDLE="${CA_BUNDLE:-$(from_dotenv CA_BUNDLE || true)}"
-export CA_BUNDLE="${CA_BUNDLE:-${PIP_CERT:-${SSL_CERT_FILE:-/dev/null}}}"
+CA_BUNDLE=$(setting CA_BUNDLE "${PIP_CERT:-${SSL_CERT_FILE:-/dev/null}}")
+export CA_BUNDLE
 [ -e "$CA_BUNDLE" ] || fail "CA_BUNDLE=$CA_BUNDLE does not exist" "name a file of PEM certificates, or unset it"
 
 # dockerfile_default NAME: the default of an ARG, which stands only in the Dockerfile.
@@ -63,8 +69,9 @@ PYTHON
 
 # choose_mirrors: the dated snapshot where it answers, this machine's own mirror elsewhere.
 choose_mirrors() {
-    export DEBIAN_MIRROR="${DEBIAN_MIRROR:-$(from_dotenv DEBIAN_MIRROR || true)}"
-    export DEBIAN_SECURITY_MIRROR="${DEBIAN_SECURITY_MIRROR:-$(from_dotenv DEBIAN_SECURITY_MIRROR || true)}"
+    DEBIAN_MIRROR=$(setting DEBIAN_MIRROR)
+    DEBIAN_SECURITY_MIRROR=$(setting DEBIAN_SECURITY_MIRROR)
+    export DEBIAN_MIRROR DEBIAN_SECURITY_MIRROR
     if [ -n "$DEBIAN_MIRROR" ]; then
         [ -n "$DEBIAN_SECURITY_MIRROR" ] || fail "DEBIAN_MIRROR is set and DEBIAN_SECURITY_MIRROR is not" "set both"
         return
@@ -86,7 +93,8 @@ short_try() {
 
 # choose_base: the pinned base where it is here or a registry has it, one made from a mirror elsewhere.
 choose_base() {
-    export BASE_IMAGE="${BASE_IMAGE:-$(from_dotenv BASE_IMAGE || true)}"
+    BASE_IMAGE=$(setting BASE_IMAGE)
+    export BASE_IMAGE
     [ -z "$BASE_IMAGE" ] || return 0
     BASE_IMAGE=$(dockerfile_default BASE_IMAGE)
     docker image inspect "$BASE_IMAGE" >/dev/null 2>&1 && return
@@ -100,9 +108,14 @@ choose_base() {
 choose_owner() {
     local uid gid
     read -r uid gid < <(ls -nd . | awk '{ print $3, $4 }')
-    export HOST_UID="${HOST_UID:-$(from_dotenv HOST_UID || true)}" HOST_GID="${HOST_GID:-$(from_dotenv HOST_GID || true)}"
-    HOST_UID=${HOST_UID:-$uid} HOST_GID=${HOST_GID:-$gid}
-    export COMPOSE_FILE="${COMPOSE_FILE:-docker-compose.yml}"
+    HOST_UID=$(setting HOST_UID "$uid")
+    HOST_GID=$(setting HOST_GID "$gid")
+    COMPOSE_FILE=$(setting COMPOSE_FILE docker-compose.yml)
+    export HOST_UID HOST_GID COMPOSE_FILE
+    # The image can name groups from 500 on, and 100; macOS's staff is 20, and there the group is moot.
+    if [ "$HOST_UID" != 0 ] && [ "$HOST_GID" -lt 500 ] && [ "$HOST_GID" != 100 ]; then
+        HOST_GID=$HOST_UID
+    fi
     if [ "$HOST_UID" = 0 ]; then
         say "the project folder belongs to root: the services run as root without capabilities (docker-compose.root.yml)"
         COMPOSE_FILE+=:docker-compose.root.yml

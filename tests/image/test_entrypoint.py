@@ -73,7 +73,7 @@ def test_a_commands_status_is_the_containers() -> None:
     assert docker_run(IMAGE, "bash", "-c", "exit 7").returncode == 7
 
 
-@pytest.mark.parametrize("uid", ["1000:1000", "123456:123456", "0:0", "1000:0"])
+@pytest.mark.parametrize("uid", ["1000:1000", "123456:123456", "0:0", "1000:100"])
 def test_any_uid_has_a_name_and_a_home(uid: str) -> None:
     check = 'test -O "$HOME" && cd && touch mine && id -un && groups'
 
@@ -82,13 +82,22 @@ def test_any_uid_has_a_name_and_a_home(uid: str) -> None:
     assert result.returncode == 0, result.stderr
 
 
+def test_a_uid_that_can_not_be_named_is_told_and_gets_no_ssh() -> None:
+    told = "warning: uid 99 with gid 99 can't be given a name"
+
+    for command, status in (("true", 0), ("ssh", 2)):
+        result = docker_run("--user", "99:99", IMAGE, command)
+        assert result.returncode == status
+        assert result.stderr.startswith(told)
+
+
 def test_an_unreadable_key_is_named(make_stack: MakeStack) -> None:
     stack = make_stack()
     key = stack.folder / "keys" / "colleague.pub"
     key.write_text("ssh-ed25519 AAAA colleague\n")
     key.chmod(0)
 
-    result = docker_run("-v", f"{stack.folder}:/workspace", "--user", "4242", IMAGE, "ssh")
+    result = docker_run("-v", f"{stack.folder}:/workspace", "--user", "4242:4242", IMAGE, "ssh")
 
     assert result.returncode == 2
     assert "error: keys/colleague.pub can't be read by uid 4242" in result.stderr
