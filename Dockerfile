@@ -12,7 +12,8 @@ FROM ${BASE_IMAGE} AS os
 ARG DEBIAN_MIRROR
 ARG DEBIAN_SECURITY_MIRROR
 COPY docker/apt-install /usr/local/sbin/apt-install
-RUN set -eux; \
+RUN --mount=type=secret,id=ca,target=/run/ca.crt \
+    set -eux; \
     apt-install \
         ca-certificates \
         git \

@@ -17,7 +17,7 @@ class SettingError(ReproError):
     """An environment variable whose value can't be honoured."""
 
 
-def describe(error: BaseException) -> str:
+def describe(error: Exception) -> str:
     """Return the lines a door prints before it leaves: what is wrong, and what to do."""
     if isinstance(error, ReproError):
         return f"error: {error}\n  what to do: {error.hint}\n"

@@ -28,7 +28,7 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
         shell.events.unregister("pre_run_cell", seed_first_cell)
         try:
             seeding.seed_loaded(seed)
-        except BaseException as error:  # IPython would print it and run the cell
+        except Exception as error:  # IPython would print it and run the cell
             stop(error)
 
     shell.events.register("pre_run_cell", seed_first_cell)

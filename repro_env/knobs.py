@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from repro_env.errors import SettingError
 
-MAX_SEED = 2**32 - 1
+SEEDS = range(2**32)
 
 BEFORE_INTERPRETER = "before the interpreter starts"
 BEFORE_IMPORT = "before the library is imported"
@@ -27,8 +27,8 @@ class Knob:
         when: The latest moment at which setting it still works.
         why: What goes wrong without it.
         source: Where that is documented or measured.
-        legal: The values that keep the promise; `range` stands for a whole number in
-            0..MAX_SEED, an empty tuple for any value.
+        legal: The values that keep the promise: words, or whole numbers in a range; an empty
+            tuple stands for any value.
         required: Whether its absence alone breaks the promise: nothing later can make up for it.
     """
 
@@ -41,7 +41,7 @@ class Knob:
         when: str,
         why: str,
         source: str,
-        legal: "tuple[str, ...] | type[range]" = (),
+        legal: "tuple[str, ...] | range" = (),
         required: bool = False,
     ) -> None:
         self.name = name
@@ -54,16 +54,17 @@ class Knob:
 
     def is_legal(self, text: str) -> bool:
         """Say whether a value keeps the promise."""
-        if isinstance(self.legal, tuple):
-            return not self.legal or text in self.legal
-        return is_seed(text)
+        if isinstance(self.legal, range):
+            plain = text.isascii() and text.isdigit() and len(text) <= len(str(self.legal[-1]))
+            return plain and int(text) in self.legal
+        return not self.legal or text in self.legal
 
     @property
     def legal_in_words(self) -> str:
         """The legal values as a person would say them."""
-        if isinstance(self.legal, tuple):
-            return f"one of {', '.join(self.legal)}" if self.legal else "any value"
-        return f"a whole number in 0..{MAX_SEED}"
+        if isinstance(self.legal, range):
+            return f"a whole number in {self.legal[0]}..{self.legal[-1]}"
+        return f"one of {', '.join(self.legal)}" if self.legal else "any value"
 
 
 KNOBS = (
@@ -73,7 +74,7 @@ KNOBS = (
         when=BEFORE_INTERPRETER,
         why="the seed of Python, NumPy, TensorFlow and PyTorch in every process",
         source="https://docs.python.org/3/library/random.html#random.seed",
-        legal=range,
+        legal=SEEDS,
     ),
     Knob(
         name="PYTHONHASHSEED",
@@ -81,7 +82,7 @@ KNOBS = (
         when=BEFORE_INTERPRETER,
         why="hashes of str and bytes, and so the order of sets, change with each process",
         source="https://docs.python.org/3/using/cmdline.html#envvar-PYTHONHASHSEED",
-        legal=range,
+        legal=SEEDS,
         required=True,
     ),
     Knob(
@@ -115,11 +116,6 @@ KNOBS = (
         source="https://docs.python.org/3/library/time.html#time.tzset",
     ),
 )
-
-
-def is_seed(text: str) -> bool:
-    """Say whether a text is a whole number in 0..MAX_SEED, in plain digits."""
-    return text.isascii() and text.isdigit() and len(text) <= 10 and int(text) <= MAX_SEED
 
 
 def check(environ: "Mapping[str, str]") -> None:

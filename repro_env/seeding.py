@@ -30,7 +30,7 @@ def seed_loaded(seed: int) -> None:
             _library(name).seed(seed)
 
 
-def install(seed: int, stop: "Callable[[BaseException], None]") -> None:
+def install(seed: int, stop: "Callable[[Exception], None]") -> None:
     """Seed what is loaded, and have the rest seeded when it is imported.
 
     Args:
@@ -46,57 +46,57 @@ def install(seed: int, stop: "Callable[[BaseException], None]") -> None:
     sys.meta_path.insert(0, finder)
     for name in LIBRARIES:
         if name in sys.modules:
-            finder.seed(name)
+            finder.prepare(name)
 
 
 class SeedAfterImport:
-    """A finder that finds nothing itself: it has a library seeded once its module has run."""
+    """A finder that finds nothing itself: it has a library seeded each time its module has run."""
 
-    def __init__(self, seed: int, stop: "Callable[[BaseException], None]") -> None:
+    def __init__(self, seed: int, stop: "Callable[[Exception], None]") -> None:
         self._seed = seed
         self._stop = stop
-        self._waiting = set(LIBRARIES)
 
     def find_spec(
         self, name: str, path: "Sequence[str] | None" = None, target: "ModuleType | None" = None
     ) -> "ModuleSpec | None":
-        """Return the other finders' answer, with a loader that seeds; None for any other module."""
-        if name not in self._waiting:
+        """Return the later finders' answer, with a loader that seeds; None for other modules."""
+        if name not in LIBRARIES:
             return None
-        for finder in sys.meta_path:
-            spec = None if finder is self else finder.find_spec(name, path, target)
+        for finder in sys.meta_path[sys.meta_path.index(self) + 1 :]:  # the earlier were asked
+            find = getattr(finder, "find_spec", None)  # Python < 3.12 has finders without it
+            spec: "ModuleSpec | None" = find(name, path, target) if find else None
             if spec is not None:
-                if spec.loader is not None:
-                    self._seed_after(name, spec.loader)
+                self._seed_after(name, spec.loader)
                 return spec
         return None
 
-    def _seed_after(self, name: str, loader: "Loader") -> None:
+    def _seed_after(self, name: str, loader: "Loader | None") -> None:
         """Have one loader seed after its module ran.
 
         The loader keeps its class: `inspect`, `importlib.resources` and the libraries ask for it.
         """
+        if loader is None or isinstance(loader, type) or not hasattr(loader, "exec_module"):
+            self._stop(TypeError(f"{name} is loaded by {loader!r}, which can't be followed"))
+            return
         run = loader.exec_module
 
         def exec_module(module: "ModuleType") -> None:
             run(module)
-            del loader.exec_module
-            self.seed(name)
+            vars(loader).pop("exec_module", None)
+            if module.__name__ == name:
+                self.prepare(name)
 
         loader.exec_module = exec_module  # type: ignore[method-assign]
 
-    def seed(self, name: str) -> None:
-        """Seed one library and put it into its deterministic mode, once."""
-        if name not in self._waiting:
-            return
+    def prepare(self, name: str) -> None:
+        """Seed one library and put it into its deterministic mode."""
         try:
             library = _library(name)
             library.seed(self._seed)
             if hasattr(library, "make_deterministic"):
                 library.make_deterministic()
-        except BaseException as error:
+        except Exception as error:
             self._stop(error)
-        self._waiting.discard(name)
 
 
 def _library(name: str) -> "ModuleType":

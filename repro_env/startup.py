@@ -10,6 +10,10 @@ import sys
 
 from repro_env import seeding, settings
 
+TYPE_CHECKING = False  # typing's own constant costs the import of typing
+if TYPE_CHECKING:
+    from typing import NoReturn
+
 # What `REPRO_DISABLE=1` took out of the environment, for a server that seeds its children.
 _removed: "dict[str, str]" = {}
 
@@ -22,19 +26,19 @@ def start() -> None:
             seeding.install(seed, stop)
         elif settings.is_disabled(os.environ):
             _disable()
-    except BaseException as error:
+    except Exception as error:
         stop(error)
 
 
-def stop(error: BaseException) -> None:
-    """Say what is wrong and leave at once, whatever is on the stack."""
-    from repro_env.errors import describe
+def stop(error: Exception) -> "NoReturn":
+    """Say what is wrong and leave at once, whatever is on the stack and whatever is closed."""
+    try:
+        from repro_env.errors import describe
 
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
-            stream.flush()
-    os.write(2, describe(error).encode())
-    os._exit(2)
+        os.write(2, describe(error).encode())
+        sys.stdout.flush()
+    finally:
+        os._exit(2)
 
 
 def _disable() -> None:
@@ -44,6 +48,10 @@ def _disable() -> None:
 
 
 def enable_children() -> None:
-    """Undo `REPRO_DISABLE=1` for children: a server isn't seeded, its kernels are."""
-    os.environ.pop("REPRO_DISABLE", None)
-    os.environ.update(_removed)
+    """Undo `REPRO_DISABLE=1` for children: a server isn't seeded, its kernels are.
+
+    Only where the entrypoint has set it (it says so in `REPRO_SEED_CHILDREN`), not the user.
+    """
+    if os.environ.pop("REPRO_SEED_CHILDREN", "") == "1":
+        os.environ.pop("REPRO_DISABLE", None)
+        os.environ.update(_removed)

@@ -27,7 +27,7 @@ unknown_option() {
 setting() {
     local value=${!1:-}
     if [ -z "$value" ] && [ -f .env ]; then
-        value=$(sed -n "s/^$1=//p" .env | tail -n 1 | sed -E "s/^(['\"])(.*)\\1$/\\2/")
+        value=$(sed -nE "s/\r$//; s/^(export +)?$1=//p" .env | tail -n 1 | sed -E "s/ +#.*//; s/^(['\"])(.*)\\1$/\\2/")
     fi
     printf '%s\n' "${value:-${2:-}}"
 }
@@ -35,8 +35,11 @@ setting() {
 engine_answers() { docker info >/dev/null 2>&1; }
 
 require_engine() {
+    if docker info 2>&1 | grep -qi 'permission denied'; then
+        fail "Docker answers, but not to $(id -un)" "join the docker group (sudo usermod -aG docker $(id -un), log in again), or use sudo"
+    fi
     engine_answers || fail "no Docker engine answers" \
-        "start yours, or let the script install one: $0 --install-engine"
+        "start yours, or let one be installed: ./scripts/up --install-engine"
     docker compose version >/dev/null 2>&1 || fail "this Docker has no compose plug-in" \
         "install docker-compose-plugin (Docker's packages) or docker-compose-v2 (Ubuntu)"
     local version
@@ -98,35 +101,42 @@ choose_base() {
     [ -z "$BASE_IMAGE" ] || return 0
     BASE_IMAGE=$(dockerfile_default BASE_IMAGE)
     docker image inspect "$BASE_IMAGE" >/dev/null 2>&1 && return
-    short_try docker buildx imagetools inspect "$BASE_IMAGE" && return
+    # Pulled, so that it is here the next time too, with or without a network.
+    short_try docker buildx imagetools inspect "$BASE_IMAGE" && docker pull --quiet "$BASE_IMAGE" >/dev/null && return
     say "no registry answers with ${BASE_IMAGE%@*}: taking a base made from a Debian mirror"
     BASE_IMAGE=repro-env-base:bullseye
-    docker image inspect "$BASE_IMAGE" >/dev/null 2>&1 || scripts/base >/dev/null
+    docker image inspect "$BASE_IMAGE" >/dev/null 2>&1 || scripts/base >/dev/null || exit
 }
 
-# choose_owner: who the containers run as: the owner of the project folder.
+# choose_owner: who the containers run as: the owner of the project folder, unless HOST_UID says.
 choose_owner() {
     local uid gid
     read -r uid gid < <(ls -nd . | awk '{ print $3, $4 }')
+    # The image can name groups from 500 on, and 100; macOS's staff is 20, and there the group is moot.
+    if [ "$uid" != 0 ] && [ "$gid" -lt 500 ] && [ "$gid" != 100 ]; then gid=$uid; fi
     HOST_UID=$(setting HOST_UID "$uid")
     HOST_GID=$(setting HOST_GID "$gid")
     COMPOSE_FILE=$(setting COMPOSE_FILE docker-compose.yml)
+    [ "$COMPOSE_FILE" != docker-compose.yml ] || [ ! -e docker-compose.override.yml ] || COMPOSE_FILE+=:docker-compose.override.yml
     export HOST_UID HOST_GID COMPOSE_FILE
-    # The image can name groups from 500 on, and 100; macOS's staff is 20, and there the group is moot.
-    if [ "$HOST_UID" != 0 ] && [ "$HOST_GID" -lt 500 ] && [ "$HOST_GID" != 100 ]; then
-        HOST_GID=$HOST_UID
-    fi
     if [ "$HOST_UID" = 0 ]; then
-        say "the project folder belongs to root: the services run as root without capabilities (docker-compose.root.yml)"
-        COMPOSE_FILE+=:docker-compose.root.yml
+        say "the owner is root: the services run as root without capabilities (docker-compose.root.yml)"
+        add_compose_file docker-compose.root.yml
     fi
+}
+
+add_compose_file() {
+    case ":$COMPOSE_FILE:" in
+        *":$1:"*) ;;
+        *) COMPOSE_FILE+=:$1 ;;
+    esac
 }
 
 choose_gpu() {
     # shellcheck disable=SC2016  # docker's template, not the shell's
     if docker info -f '{{range $name, $_ := .Runtimes}}{{$name}} {{end}}' | grep -qw nvidia; then
         say "GPU: yes, Docker has the nvidia runtime (docker-compose.gpu.yml)"
-        COMPOSE_FILE+=:docker-compose.gpu.yml
+        add_compose_file docker-compose.gpu.yml
     else
         say "GPU: no, Docker has no nvidia runtime; running on the CPU"
     fi

@@ -20,7 +20,7 @@ LAYERS = {
     "jupyter": 6,
 }
 START_UP_PATH = ["errors", "knobs", "settings", "seeding", "startup"]
-BARE = {"os", "sys", "repro_env", "collections", "importlib", "types"}  # the last three for types
+BARE = {"os", "sys", "repro_env"} | {"collections", "importlib", "types", "typing"}  # for types
 MODULES = sorted(file.relative_to(PACKAGE) for file in PACKAGE.rglob("*.py"))
 
 

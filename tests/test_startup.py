@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -59,12 +61,13 @@ def test_a_server_gives_its_children_what_disabling_took(run: Run) -> None:
 import os
 from repro_env.startup import enable_children
 enable_children()
-print(os.environ.get("REPRO_DISABLE"), os.environ["TF_DETERMINISTIC_OPS"])
+print(os.environ.get("REPRO_DISABLE"), os.environ.get("TF_DETERMINISTIC_OPS", "gone"))
 """
 
-    result = run(code, env={**SEEDED, "TF_DETERMINISTIC_OPS": "true", "REPRO_DISABLE": "1"})
+    env = {**SEEDED, "TF_DETERMINISTIC_OPS": "true", "REPRO_DISABLE": "1"}
 
-    assert result.stdout == "None true\n"
+    assert run(code, env={**env, "REPRO_SEED_CHILDREN": "1"}).stdout == "None true\n"
+    assert run(code, env=env).stdout == "1 gone\n"  # the user's own switch stays
 
 
 @pytest.mark.parametrize(("env", "named"), BAD)
@@ -102,16 +105,88 @@ def test_a_library_that_is_only_looked_for_is_seeded_when_it_is_imported(run: Ru
     assert float(run(code).stdout) == first_number(42)
 
 
-def test_importing_again_or_reloading_does_not_rewind(run: Run) -> None:
-    code = """
-import importlib, random
-first = random.random()
-import random
-state = random.getstate()
-print(random.random() == first)
-"""
+def test_importing_again_does_not_rewind(run: Run) -> None:
+    code = "import random; first = random.random(); import random; print(random.random() == first)"
 
     assert run(code).stdout == "False\n"
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        pytest.param("import importlib; importlib.reload(random)", id="reloaded"),
+        pytest.param("import sys; del sys.modules['random']; import random", id="forgotten"),
+    ],
+)
+def test_a_module_that_runs_again_is_seeded_again(run: Run, again: str) -> None:
+    assert float(run(f"import random; {again}; {DRAW}").stdout) == first_number(42)
+
+
+def test_older_finders_and_finders_that_ask_others_do_not_disturb(run: Run) -> None:
+    code = """
+import importlib.util, sys
+class Older:  # as Cython's pyximport installs: without find_spec
+    def find_module(self, name, path=None): return None
+class Asking:
+    asked = False
+    def find_spec(self, name, path=None, target=None):
+        if name == "random" and not self.asked:
+            self.asked = True
+            return importlib.util.find_spec(name)
+sys.meta_path[1:1] = [Older(), Asking()]
+"""
+
+    assert float(run(code + DRAW, "-W", "ignore").stdout) == first_number(42)
+
+
+def test_a_library_from_a_loader_that_cannot_be_followed_stops_the_process(run: Run) -> None:
+    code = """
+import importlib.machinery, sys
+class Loader:
+    @staticmethod
+    def load_module(name): raise AssertionError
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "random":
+            return importlib.machinery.ModuleSpec(name, Loader)
+sys.meta_path.insert(1, Finder())
+import random
+"""
+
+    result = run(code)
+
+    assert result.returncode == 2
+    assert "random is loaded by" in result.stderr
+
+
+@pytest.mark.parametrize("closed", ["2>&-", "1>&-", "1>&- 2>&-"])
+def test_a_bad_value_stops_the_process_whatever_is_closed(
+    hooked_python: Path, closed: str, tmp_path: Path
+) -> None:
+    ran = tmp_path / "ran"
+    command = f'{hooked_python} -c \'open("{ran}", "w")\' {closed}'
+
+    result = subprocess.run(command, shell=True, env={"REPRO_SEED": "abc"}, check=False)
+
+    assert result.returncode == 2
+    assert not ran.exists()
+
+
+def test_a_package_of_our_name_on_the_path_does_not_take_the_hooks_place(
+    run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "repro_env").mkdir()
+    (tmp_path / "repro_env" / "__init__.py").write_text("raise RuntimeError('not ours')")
+
+    drawn = run(DRAW, env={**SEEDED, "PYTHONPATH": str(tmp_path)})
+
+    assert float(drawn.stdout) == first_number(42)
+
+
+def test_the_hook_leaves_the_module_path_as_it_was(run: Run) -> None:
+    code = "import sys; print(sys.path)"
+
+    assert run(code).stdout == run(code, env={}).stdout
 
 
 def test_a_failed_import_is_seeded_when_it_succeeds_later(run: Run) -> None:

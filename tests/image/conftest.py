@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -18,6 +19,7 @@ from docker.models.containers import Container
 from tests.conftest import PROJECT
 
 IMAGE = "repro-env:tf"
+CHOSEN_BY_UP = ("COMPOSE_FILE", "HOST_UID", "HOST_GID")
 
 
 def cannot_run(reason: str) -> NoReturn:
@@ -41,7 +43,7 @@ class Stack:
         self.jupyter_port = free_port()
         self.ssh_port = free_port()
         self.env = {
-            **{name: value for name, value in os.environ.items() if name != "COMPOSE_FILE"},
+            **{name: value for name, value in os.environ.items() if name not in CHOSEN_BY_UP},
             "COMPOSE_PROJECT_NAME": name,
             "JUPYTER_PORT": str(self.jupyter_port),
             "SSH_PORT": str(self.ssh_port),
@@ -70,6 +72,11 @@ class Stack:
     def down(self) -> None:
         self.run("docker", "compose", "down", "--volumes", "--timeout", "5")
 
+    @property
+    def ssh_command(self) -> list[str]:
+        """The command that `scripts/up` prints, as a shell would split it."""
+        return [*shlex.split(self.ssh("--print")), "-o", "BatchMode=yes"]
+
     def ssh(self, *command: str, stdin: str = "") -> str:
         return self.must("./scripts/ssh", *command, stdin=stdin)
 
@@ -97,10 +104,10 @@ def make_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeStack]:
     """Make checkouts of what is here now, each owned by a uid; take down what was started."""
     stacks: list[Stack] = []
 
-    def make(owner: int = 1000) -> Stack:
+    def make(owner: int = 1000, name: str = "project") -> Stack:
         if os.getuid() not in (0, owner):
             cannot_run(f"a project folder of uid {owner} can only be made by root")
-        folder = tmp_path_factory.mktemp("checkout") / "project"
+        folder = tmp_path_factory.mktemp("checkout") / name
         _copy_sources(folder)
         if os.getuid() == 0:
             subprocess.run(["chown", "-R", f"{owner}:{owner}", folder], check=True)

@@ -52,7 +52,8 @@ def test_a_service_with_a_bad_value_ends_and_does_not_loop(make_stack: MakeStack
 
     assert result.returncode == 2
     assert "error: REPRO_SEED='abc' is not a whole number" in result.stderr
-    assert stack.container("jupyter").attrs["State"]["Running"] is False
+    policy = stack.container("jupyter").attrs["HostConfig"]["RestartPolicy"]
+    assert policy == {"Name": "on-failure", "MaximumRetryCount": 3}
 
 
 @pytest.mark.parametrize(
@@ -69,6 +70,13 @@ def test_a_command_just_works(command: list[str], said: str) -> None:
     assert (result.returncode, result.stdout, result.stderr) == (0, said, "")
 
 
+@pytest.mark.parametrize("options", [["--env", "HOME=/tmp"], ["--read-only"]], ids=" ".join)
+def test_a_home_of_the_users_choice_or_none_at_all_is_no_error(options: list[str]) -> None:
+    result = docker_run(*options, IMAGE, "python", "-c", "import random; print(random.random())")
+
+    assert (result.returncode, result.stdout) == (0, "0.6394267984578837\n")
+
+
 def test_a_commands_status_is_the_containers() -> None:
     assert docker_run(IMAGE, "bash", "-c", "exit 7").returncode == 7
 
@@ -82,11 +90,12 @@ def test_any_uid_has_a_name_and_a_home(uid: str) -> None:
     assert result.returncode == 0, result.stderr
 
 
-def test_a_uid_that_can_not_be_named_is_told_and_gets_no_ssh() -> None:
-    told = "warning: uid 99 with gid 99 can't be given a name"
+@pytest.mark.parametrize("uid", [33, 99, 65534], ids=["www-data", "below 500", "nobody"])
+def test_a_uid_that_can_not_be_named_is_told_and_gets_no_ssh(uid: int) -> None:
+    told = f"warning: uid {uid} with gid {uid} can't be given a name"
 
     for command, status in (("true", 0), ("ssh", 2)):
-        result = docker_run("--user", "99:99", IMAGE, command)
+        result = docker_run("--user", f"{uid}:{uid}", IMAGE, command)
         assert result.returncode == status
         assert result.stderr.startswith(told)
 
@@ -104,7 +113,19 @@ def test_an_unreadable_key_is_named(make_stack: MakeStack) -> None:
     assert "what to do: chmod a+r keys/colleague.pub" in result.stderr
 
 
-@pytest.mark.parametrize("content", ["", "not a key\n", "-----BEGIN OPENSSH PRIVATE KEY-----\n"])
+def test_a_private_key_in_place_of_a_public_one_is_named(make_stack: MakeStack) -> None:
+    stack = make_stack()
+    wrong = stack.folder / "keys" / "wrong one.pub"
+    stack.must("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(wrong))
+    wrong.chmod(0o644)
+
+    result = docker_run("-v", f"{stack.folder}:/workspace", IMAGE, "ssh")
+
+    assert result.returncode == 2
+    assert "error: keys/wrong one.pub holds no public key" in result.stderr
+
+
+@pytest.mark.parametrize("content", ["", "not a key\n"])
 def test_a_file_that_is_no_key_is_named(make_stack: MakeStack, content: str) -> None:
     stack = make_stack()
     (stack.folder / "keys" / "wrong one.pub").write_text(content)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 import subprocess
+from pathlib import Path
 
 import docker
 import pytest
@@ -42,6 +45,26 @@ def test_exactly_the_lock_is_installed() -> None:
 
     assert found.pop("repro-env") == "0.1.0"
     assert found == locked()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        pytest.param("s/^six==.*/six==1.0.0/", "six: locked 1.0.0, installed 1.", id="version"),
+        pytest.param("/^six==/d", "six: locked not at all, installed 1.", id="not locked"),
+        pytest.param("$a toolz==1.0.0", "toolz: locked 1.0.0, installed not", id="missing"),
+    ],
+)
+def test_the_build_fails_where_the_lock_is_not_what_is_installed(change: str, said: str) -> None:
+    script = f"sed '{change}' requirements.txt >/tmp/lock; python docker/prove /tmp/lock"
+    command = ["docker", "run", "--rm", "--volume", f"{PROJECT}:/workspace:ro", IMAGE]
+
+    result = subprocess.run(
+        [*command, "sh", "-c", script], capture_output=True, text=True, check=False
+    )
+
+    assert result.returncode == 1
+    assert said in result.stdout
 
 
 def test_the_frameworks_are_the_locked_ones() -> None:
@@ -101,7 +124,12 @@ def test_no_cache_or_left_over_is_in(folder: str) -> None:
 
 
 def test_no_certificate_of_the_build_is_left() -> None:
+    bundle = Path(os.environ.get("PIP_CERT") or os.environ.get("SSL_CERT_FILE") or "/dev/null")
+    content = bundle.read_bytes()
+    find = f"find / -xdev -type f -size {len(content)}c -exec sha256sum {{}} +"
+
     assert inside("sh", "-c", "[ ! -s /run/ca.crt ] && echo none") == "none\n"
+    assert not content or hashlib.sha256(content).hexdigest() not in inside("sh", "-c", find)
 
 
 def test_no_variable_of_the_image_or_its_history_is_a_secret() -> None:

@@ -53,9 +53,7 @@ def test_a_kernel_inherits_no_token_and_is_switched_on(stack: Stack) -> None:
         assert jupyter.start_kernel().run(code) == "None None\n"
 
 
-def test_two_kernels_see_the_same_first_number_and_a_server_draws_its_own_ids(
-    stack: Stack,
-) -> None:
+def test_two_kernels_see_the_same_first_number(stack: Stack) -> None:
     code = "import random; print(random.random())"
     with Jupyter(stack.url, stack.token) as jupyter:
         drawn = {jupyter.start_kernel().run(code) for _ in range(2)}
@@ -63,12 +61,23 @@ def test_two_kernels_see_the_same_first_number_and_a_server_draws_its_own_ids(
     assert drawn == {"0.6394267984578837\n"}
 
 
-def test_the_server_itself_is_not_seeded(make_stack: MakeStack) -> None:
-    tokens = set()
-    stack = make_stack()
-    for _ in range(2):
-        stack.up()
-        tokens.add(stack.token)
-        stack.must("./scripts/down")
+def test_the_server_itself_is_not_seeded(stack: Stack) -> None:
+    status, environment = stack.container("jupyter").exec_run(
+        ["sh", "-c", "cat /proc/$(pgrep -o jupyter-lab)/environ"]
+    )
 
-    assert len(tokens) == 2
+    assert status == 0
+    assert "REPRO_DISABLE=1" in environment.decode().split("\0")
+
+
+def test_a_users_own_disable_reaches_the_kernels(make_stack: MakeStack) -> None:
+    code = "import random; print(random.random())"
+    stack = make_stack()
+    override = "services: {jupyter: {environment: {REPRO_DISABLE: '1'}}}"
+    (stack.folder / "docker-compose.override.yml").write_text(override)
+    stack.up()
+
+    with Jupyter(stack.url, stack.token) as jupyter:
+        drawn = {jupyter.start_kernel().run(code) for _ in range(2)}
+
+    assert len(drawn | {"0.6394267984578837\n"}) == 3

@@ -64,6 +64,14 @@ def test_no_service_can_gain_privileges(owned: tuple[Stack, int]) -> None:
         assert "no-new-privileges:true" in settings["SecurityOpt"]
 
 
+def test_the_services_are_reached_from_this_machine_only(owned: tuple[Stack, int]) -> None:
+    stack, _ = owned
+
+    for service in ("jupyter", "ssh"):
+        [bound] = [ports for ports in stack.container(service).ports.values() if ports]
+        assert [port["HostIp"] for port in bound] == ["127.0.0.1"]
+
+
 def test_up_says_when_it_takes_root(make_stack: MakeStack) -> None:
     said = {
         owner: make_stack(owner=owner).run("./scripts/up", "--detach").stderr for owner in (0, 1000)

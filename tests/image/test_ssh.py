@@ -11,21 +11,23 @@ import pytest
 
 from tests.image.conftest import IMAGE, MakeStack, Stack, free_port
 
+SECRETS = ["HF_TOKEN", "AWS_SECRET_ACCESS_KEY", "PGPASSWORD", "api_key", "MYSQL_PWD", "DB_PASS"]
+SECRETS += ["RSA_PASSPHRASE", "ACCESSTOKEN", "GITHUB_PAT", "NPM_AUTH"]
 ODD = "a \"quoted\" 'value', $HOME and\na second line "
 REFUSED = [
     pytest.param(["-o", "PreferredAuthentications=password"], "repro", id="password"),
     pytest.param(["-o", "PreferredAuthentications=keyboard-interactive"], "repro", id="prompt"),
-    pytest.param(["-i", "keys/id_ed25519"], "root", id="root, even with the key"),
-    pytest.param(["-i", "/dev/null", "-o", "IdentitiesOnly=yes"], "repro", id="no key"),
+    pytest.param([], "root", id="root, even with the key"),
+    pytest.param(["-i", "/dev/null"], "repro", id="no key"),
 ]
 
 
 @pytest.mark.parametrize(("options", "user"), REFUSED)
 def test_only_a_key_of_the_projects_gets_in(stack: Stack, options: list[str], user: str) -> None:
-    command = [*stack.ssh("--print").split(), "-o", "BatchMode=yes"]
+    command = stack.ssh_command
     address = next(word for word in command if "@" in word)
     command.remove(address)
-    if "-i" in options or user == "repro":
+    if user != "root":
         del command[command.index("-i") : command.index("-i") + 2]
 
     result = stack.run(*command, *options, f"{user}@{address.split('@')[1]}", "true")
@@ -34,10 +36,25 @@ def test_only_a_key_of_the_projects_gets_in(stack: Stack, options: list[str], us
     assert "Permission denied (publickey)" in result.stderr
 
 
-def test_the_printed_command_works_without_a_question(stack: Stack) -> None:
-    command = stack.ssh("--print").split()
+def test_the_printed_command_works_without_a_question_from_anywhere(stack: Stack) -> None:
+    shown = stack.must("env", "-C", "/", *stack.ssh_command, "id", "-un")
 
-    assert stack.must(*command, "-o", "BatchMode=yes", "id", "-un") == "repro\n"
+    assert shown == "repro\n"
+
+
+def test_the_host_keys_fingerprint_is_printed(stack: Stack) -> None:
+    public = stack.must(
+        "docker",
+        "compose",
+        "exec",
+        "-T",
+        "ssh",
+        "cat",
+        "/home/repro/.sshd/ssh_host_ed25519_key.pub",
+    )
+    shown = stack.must("ssh-keygen", "-l", "-f", "-", stdin=public)
+
+    assert f"SSH host key: {shown}" in stack.container("ssh").logs().decode()
 
 
 def test_the_host_key_survives_down_and_up(make_stack: MakeStack) -> None:
@@ -68,19 +85,19 @@ def test_the_project_has_one_key_pair_that_only_its_owner_reads(stack: Stack) ->
 
 def test_files_travel_both_ways(stack: Stack, tmp_path: Path) -> None:
     (tmp_path / "there.txt").write_text("there and back")
-    command = stack.ssh("--print").replace("ssh -p", "sftp -q -P", 1).split()
+    _, _, port, *options = stack.ssh_command
+    address = next(word for word in options if "@" in word)
+    options.remove(address)
     batch = f"put {tmp_path}/there.txt over-sftp.txt\nget over-sftp.txt {tmp_path}/back.txt\n"
 
-    stack.must(command[0], "-b", "-", *command[1:], stdin=batch)
+    stack.must("sftp", "-q", "-b", "-", "-P", port, *options, address, stdin=batch)
 
     assert (tmp_path / "back.txt").read_text() == "there and back"
     assert (stack.folder / "over-sftp.txt").stat().st_uid == 1000
 
 
 def test_a_port_of_the_container_can_be_forwarded(stack: Stack) -> None:
-    command = stack.ssh("--print").split()
-
-    result = stack.run(*command, "-W", "127.0.0.1:2222", stdin="SSH-2.0-test\r\n")
+    result = stack.run(*stack.ssh_command, "-W", "127.0.0.1:2222", stdin="SSH-2.0-test\r\n")
 
     assert result.stdout.startswith("SSH-2.0-")
 
@@ -99,7 +116,7 @@ def test_every_variable_reaches_a_session_whatever_it_holds_and_no_secret_does(
     make_stack: MakeStack,
 ) -> None:
     stack = make_stack()
-    secrets = {"HF_TOKEN": "s", "AWS_SECRET_ACCESS_KEY": "s", "PGPASSWORD": "s", "api_key": "s"}
+    secrets = dict.fromkeys(SECRETS, "secret")
     kept = {"ODD": ODD, "TOKENIZERS_PARALLELISM": "false", "MONKEY": "kept"}
     stack.must("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(stack.folder / "key"))
     container = docker.from_env().containers.run(

@@ -6,10 +6,12 @@ import os
 import pty
 import re
 import select
+import shutil
 import socket
 import subprocess
 import time
 
+from tests.conftest import PROJECT
 from tests.image.conftest import MakeStack, Stack
 from tests.image.test_jupyter import status
 
@@ -50,6 +52,67 @@ def test_a_busy_port_is_named_and_nothing_stays_half_started(make_stack: MakeSta
     assert f"SSH_PORT={stack.ssh_port}" in result.stderr
     assert "what to do: choose another" in result.stderr
     assert stack.must("docker", "compose", "ps", "--status", "running", "--quiet") == ""
+
+
+def test_the_settings_of_an_env_file_take_effect(make_stack: MakeStack) -> None:
+    stack = make_stack()
+    settings = "REPRO_SEED=7 # lucky\nDATA_DIR='./elsewhere'\nexport SHM_SIZE=1gb\nCPUS=1\n"
+    (stack.folder / ".env").write_text(settings)
+
+    stack.up()
+
+    for service in ("jupyter", "ssh"):
+        limits = stack.container(service).attrs["HostConfig"]
+        assert (limits["ShmSize"], limits["NanoCpus"]) == (2**30, 10**9)
+    assert stack.ssh("touch /data/mine; printenv REPRO_SEED") == "7\n"
+    assert (stack.folder / "elsewhere" / "mine").stat().st_uid == 1000
+
+
+def test_a_private_key_that_lost_its_public_half_gets_it_back(make_stack: MakeStack) -> None:
+    stack = make_stack()
+    stack.up()
+    private = (stack.folder / "keys/id_ed25519").read_bytes()
+    (stack.folder / "keys/id_ed25519.pub").unlink()
+
+    stack.up()
+
+    assert (stack.folder / "keys/id_ed25519").read_bytes() == private
+    assert stack.ssh("id", "-un") == "repro\n"
+
+
+def test_a_failing_up_does_not_end_a_run_that_was_there_before(make_stack: MakeStack) -> None:
+    stack = make_stack()
+    stack.up()
+    before = stack.container("ssh").attrs["State"]["StartedAt"]
+
+    result = stack.run("./scripts/up", "--detach", JUPYTER_PORT=str(stack.ssh_port))
+
+    assert result.returncode == 2
+    assert stack.container("ssh").attrs["State"]["StartedAt"] == before
+    assert stack.container("ssh").status == "running"
+
+
+def test_a_folder_with_spaces_in_its_name_works(make_stack: MakeStack) -> None:
+    stack = make_stack(name="my first project")
+
+    said = stack.up()
+
+    ssh = re.search(r"SSH\s+(ssh .*)", said)
+    assert ssh is not None
+    assert stack.must("bash", "-c", f"cd / && {ssh[1]} -o BatchMode=yes pwd") == "/workspace\n"
+
+
+def test_in_ci_missing_an_engine_is_a_failure_and_elsewhere_a_line(stack: Stack) -> None:
+    shutil.copytree(PROJECT / ".venv", stack.folder / ".venv", symlinks=True)
+    command = ["./scripts/test", "--", "-k", "test_knobs"]
+
+    elsewhere = stack.run(*command, DOCKER_HOST="unix:///nowhere.sock", CI="")
+    in_ci = stack.run(*command, DOCKER_HOST="unix:///nowhere.sock", CI="true")
+
+    assert elsewhere.returncode == 0, elsewhere.stdout + elsewhere.stderr
+    assert "NOT RUN: the tests in the image and of the containers" in elsewhere.stderr
+    assert in_ci.returncode == 2
+    assert "error: no Docker engine answers" in in_ci.stderr
 
 
 def test_installing_an_engine_where_one_answers_changes_nothing(stack: Stack) -> None:
