@@ -146,7 +146,7 @@ build_image() {
     choose_base
     choose_mirrors
     say "building the image (the first time takes minutes and several GB)"
-    docker compose build jupyter ||
+    docker compose build jupyter >&2 ||
         fail "the image did not build; the lines above say which step failed and why" \
             "mend that and run this again: finished steps are kept"
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
@@ -99,24 +100,40 @@ class Stack:
 MakeStack = Callable[..., Stack]
 
 
-@pytest.fixture(scope="session")
-def make_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeStack]:
+@contextlib.contextmanager
+def stacks(folders: pytest.TempPathFactory) -> Iterator[MakeStack]:
     """Make checkouts of what is here now, each owned by a uid; take down what was started."""
-    stacks: list[Stack] = []
+    made: list[Stack] = []
 
     def make(owner: int = 1000, name: str = "project") -> Stack:
         if os.getuid() not in (0, owner):
             cannot_run(f"a project folder of uid {owner} can only be made by root")
-        folder = tmp_path_factory.mktemp("checkout") / name
+        folder = folders.mktemp("checkout") / name
         _copy_sources(folder)
         if os.getuid() == 0:
             subprocess.run(["chown", "-R", f"{owner}:{owner}", folder], check=True)
-        stacks.append(Stack(folder, f"repro-test-{os.getpid()}-{len(stacks)}"))
-        return stacks[-1]
+        made.append(Stack(folder, f"repro-test-{os.getpid()}-{folder.parent.name}"))
+        return made[-1]
 
-    yield make
-    for stack in stacks:
-        stack.down()
+    try:
+        yield make
+    finally:
+        for stack in made:
+            stack.down()
+
+
+@pytest.fixture
+def make_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeStack]:
+    """Make checkouts that are gone after the test."""
+    with stacks(tmp_path_factory) as make:
+        yield make
+
+
+@pytest.fixture(scope="session")
+def make_lasting_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeStack]:
+    """Make checkouts that tests share."""
+    with stacks(tmp_path_factory) as make:
+        yield make
 
 
 def _copy_sources(folder: Path) -> None:
@@ -134,8 +151,8 @@ def _copy_sources(folder: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def stack(make_stack: MakeStack) -> Stack:
+def stack(make_lasting_stack: MakeStack) -> Stack:
     """Both services, up, for a project that belongs to uid 1000, as most do."""
-    stack = make_stack()
+    stack = make_lasting_stack()
     stack.up()
     return stack

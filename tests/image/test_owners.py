@@ -11,8 +11,8 @@ OWNERS = [1000, 123456, 0]
 
 
 @pytest.fixture(scope="module", params=OWNERS)
-def owned(request: pytest.FixtureRequest, make_stack: MakeStack) -> tuple[Stack, int]:
-    stack = make_stack(owner=request.param)
+def owned(request: pytest.FixtureRequest, make_lasting_stack: MakeStack) -> tuple[Stack, int]:
+    stack = make_lasting_stack(owner=request.param)
     stack.up()
     return stack, request.param
 

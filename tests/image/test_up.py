@@ -6,7 +6,6 @@ import os
 import pty
 import re
 import select
-import shutil
 import socket
 import subprocess
 import time
@@ -19,8 +18,12 @@ from tests.image.test_jupyter import status
 def test_it_prints_a_url_that_lets_in_and_an_ssh_command_that_works(make_stack: MakeStack) -> None:
     stack = make_stack()
 
-    said = stack.up()
+    result = stack.run("./scripts/up", "--detach")
 
+    said = result.stdout
+    assert said.startswith("\nJupyterLab ")  # progress is on the other stream
+    assert "==> building the image" in result.stderr
+    assert "[jupyter environment " in result.stderr
     url = re.search(r"JupyterLab\s+(\S+)/lab\?token=(\S+)", said)
     ssh = re.search(r"SSH\s+(ssh .*)", said)
     assert url is not None
@@ -102,8 +105,9 @@ def test_a_folder_with_spaces_in_its_name_works(make_stack: MakeStack) -> None:
     assert stack.must("bash", "-c", f"cd / && {ssh[1]} -o BatchMode=yes pwd") == "/workspace\n"
 
 
-def test_in_ci_missing_an_engine_is_a_failure_and_elsewhere_a_line(stack: Stack) -> None:
-    shutil.copytree(PROJECT / ".venv", stack.folder / ".venv", symlinks=True)
+def test_in_ci_missing_an_engine_is_a_failure_and_elsewhere_a_line(make_stack: MakeStack) -> None:
+    stack = make_stack()
+    (stack.folder / ".venv").symlink_to(PROJECT / ".venv")
     command = ["./scripts/test", "--", "-k", "test_knobs"]
 
     elsewhere = stack.run(*command, DOCKER_HOST="unix:///nowhere.sock", CI="")
