@@ -75,7 +75,7 @@ RUN --mount=type=bind,from=split,source=/lock/layers/rest.txt,target=/lock/rest.
 FROM environment AS wheel
 COPY LICENSE README.md pyproject.toml repro_env.pth /src/
 COPY repro_env /src/repro_env
-RUN pip wheel --no-deps --no-build-isolation --wheel-dir /dist /src
+RUN PIP_DISABLE_PIP_VERSION_CHECK=1 pip wheel --no-index --no-deps --no-build-isolation --wheel-dir /dist /src
 
 
 # ---- the image

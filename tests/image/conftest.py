@@ -71,7 +71,10 @@ class Stack:
         return self.must("./scripts/up", "--detach", **env)
 
     def down(self) -> None:
-        self.run("docker", "compose", "down", "--volumes", "--timeout", "5")
+        self.run("docker", "compose", "down", "--timeout", "5")
+        label = f"com.docker.compose.project={self.env['COMPOSE_PROJECT_NAME']}"
+        for volume in docker.from_env().volumes.list(filters={"label": label}):
+            volume.remove()  # one for each uid that the services ran as
 
     @property
     def ssh_command(self) -> list[str]:
