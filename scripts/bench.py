@@ -365,19 +365,32 @@ def measure_build() -> Report:
         sys.stderr.write(built.stderr)
         built.check_returncode()
     output("docker", "image", "rm", f"{BENCH}:tf")
-    rows = [[step, f"{took:.1f} s"] for step, took in step_seconds(built.stderr) if took >= 1]
-    return table(["step", "took"], *rows, ["the whole build", f"**{seconds:.1f} s**"])
+    steps = step_seconds(built.stderr)
+    rest = seconds - sum(took for _, took in steps)
+    rows = [
+        *steps,
+        ("between them, where Docker keeps each layer", rest),
+        ("**the whole**", seconds),
+    ]
+    return table(["step", "took"], *([name, f"{took:.1f} s"] for name, took in rows))
 
 
 def step_seconds(log: str) -> list[tuple[str, float]]:
-    """Return the steps of a build's plain log and their seconds, in the order they ended."""
-    names = dict(re.findall(r"^(#\d+) (\[.+)$", log, re.MULTILINE))
+    """Return the steps of a second and more of a build's plain log, in the order they ended."""
+    names = dict(re.findall(r"^(#\d+) \[(.+)$", log, re.MULTILINE))
     ends = re.findall(r"^(#\d+) (DONE|exporting layers) ([\d.]+)s", log, re.MULTILINE)
     return [
-        (f"`{names[number][:72]}`" if what == "DONE" else what, float(took))
+        (step_name(names[number]) if what == "DONE" else what, float(took))
         for number, what, took in ends
-        if what != "DONE" or number in names
+        if float(took) >= 1 and (what != "DONE" or number in names)
     ]
+
+
+def step_name(line: str) -> str:
+    """Return a step's stage and the first words of what it runs."""
+    place, code = line.split("] RUN ") if "] RUN " in line else line.split("] ", 1)
+    words = re.sub(r"--mount=\S+|set -eux;|\s+", " ", code).split()
+    return f"{place.split()[0]}: `{' '.join(words)[:60]}`"
 
 
 MEASURES = {
