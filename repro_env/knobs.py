@@ -94,6 +94,14 @@ KNOBS = (
         legal=("1", "true", "0", "false"),
     ),
     Knob(
+        name="TORCHINDUCTOR_DETERMINISTIC",
+        value="1",
+        when=BEFORE_IMPORT,
+        why="torch.compile times its candidate kernels and keeps the fastest of the day",
+        source="https://github.com/pytorch/pytorch/blob/main/torch/_inductor/config.py",
+        legal=("1", "0"),
+    ),
+    Knob(
         name="CUBLAS_WORKSPACE_CONFIG",
         value=":4096:8",
         when=BEFORE_CUDA,

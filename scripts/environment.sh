@@ -59,8 +59,16 @@ CA_BUNDLE=$(setting CA_BUNDLE "${PIP_CERT:-${SSL_CERT_FILE:-/dev/null}}")
 export CA_BUNDLE
 [ -e "$CA_BUNDLE" ] || fail "CA_BUNDLE=$CA_BUNDLE does not exist" "name a file of PEM certificates, or unset it"
 
-# dockerfile_default NAME: the default of an ARG, which stands only in the Dockerfile.
-dockerfile_default() { sed -n "s/^ARG $1=//p" Dockerfile; }
+# locked WORD: what the stack's lock says after WORD (base, snapshot, builder, python).
+locked() { sed -n "s/^$1 //p" "stacks/$STACK.lock"; }
+
+# choose_stack [NAME]: the stack that NAME, STACK or .env names; tf is the default.
+choose_stack() {
+    STACK=${1:-$(setting STACK tf)}
+    export STACK
+    [ -f "stacks/$STACK.packages" ] ||
+        fail "there is no stack $STACK" "choose one of: $(cd stacks && echo *.packages | sed 's/\.packages//g')"
+}
 
 # answers URL: whether something is served there, after one short try.
 answers() {
@@ -70,8 +78,9 @@ urllib.request.urlopen(sys.argv[1], timeout=5).close()
 PYTHON
 }
 
-# choose_mirrors: the dated snapshot where it answers, this machine's own mirror elsewhere.
+# choose_mirrors SNAPSHOT: Debian's archive as it was then where it answers, this machine's own mirror elsewhere.
 choose_mirrors() {
+    local archive=http://snapshot.debian.org/archive
     DEBIAN_MIRROR=$(setting DEBIAN_MIRROR)
     DEBIAN_SECURITY_MIRROR=$(setting DEBIAN_SECURITY_MIRROR)
     export DEBIAN_MIRROR DEBIAN_SECURITY_MIRROR
@@ -79,8 +88,8 @@ choose_mirrors() {
         [ -n "$DEBIAN_SECURITY_MIRROR" ] || fail "DEBIAN_MIRROR is set and DEBIAN_SECURITY_MIRROR is not" "set both"
         return
     fi
-    DEBIAN_MIRROR=$(dockerfile_default DEBIAN_MIRROR)
-    DEBIAN_SECURITY_MIRROR=$(dockerfile_default DEBIAN_SECURITY_MIRROR)
+    DEBIAN_MIRROR=$archive/debian/$1
+    DEBIAN_SECURITY_MIRROR=$archive/debian-security/$1
     answers "$DEBIAN_MIRROR/" && return
     say "Debian's dated snapshot does not answer: taking this machine's own mirror, whose packages may be newer"
     DEBIAN_MIRROR=$(machine_mirror Debian)
@@ -94,18 +103,44 @@ short_try() {
     if command -v timeout >/dev/null; then timeout 20 "$@"; else "$@"; fi >/dev/null 2>&1
 }
 
+# pinned_base: the stack's base, which stands only in the Dockerfile: NAME:TAG@sha256:DIGEST.
+pinned_base() { sed -n "s/^FROM \(.*\) AS base-$STACK$/\1/p" Dockerfile; }
+
 # choose_base: the pinned base where it is here or a registry has it, one made from a mirror elsewhere.
+# Leaves its name in BASE, and in BASE_IMAGE where it is not the Dockerfile's own.
 choose_base() {
-    BASE_IMAGE=$(setting BASE_IMAGE)
-    export BASE_IMAGE
-    [ -z "$BASE_IMAGE" ] || return 0
-    BASE_IMAGE=$(dockerfile_default BASE_IMAGE)
-    docker image inspect "$BASE_IMAGE" >/dev/null 2>&1 && return
-    # Pulled, so that it is here the next time too, with or without a network.
-    short_try docker buildx imagetools inspect "$BASE_IMAGE" && docker pull --quiet "$BASE_IMAGE" >/dev/null && return
-    say "no registry answers with ${BASE_IMAGE%@*}: taking a base made from a Debian mirror"
-    BASE_IMAGE=repro-env-base:bullseye
-    docker image inspect "$BASE_IMAGE" >/dev/null 2>&1 || scripts/base >/dev/null || exit
+    local suite
+    BASE=$(setting BASE_IMAGE)
+    unset BASE_IMAGE BASE_DIGEST
+    if [ -z "$BASE" ]; then
+        BASE=$(pinned_base)
+        docker image inspect "$BASE" >/dev/null 2>&1 && return
+        # Pulled, so that it is here the next time too, with or without a network.
+        short_try docker buildx imagetools inspect "$BASE" && docker pull --quiet "$BASE" >/dev/null && return
+        suite=${BASE#*:} suite=${suite%%-*}
+        say "no registry answers with ${BASE%@*}: taking a base made from a Debian mirror"
+        BASE=repro-env-base:$suite
+        docker image inspect "$BASE" >/dev/null 2>&1 || scripts/base --suite "$suite" >/dev/null || exit
+    fi
+    BASE_IMAGE=$BASE
+    BASE_DIGEST=$(docker image inspect -f '{{index .RootFS.Layers 0}}' "$BASE" 2>/dev/null) || BASE_DIGEST=
+    export BASE_IMAGE BASE_DIGEST
+}
+
+# What the image is made of. Commits that touch nothing of it leave the image as it is.
+IMAGE_SOURCES=(Dockerfile .dockerignore docker repro_env repro_env.pth requirements requirements.txt stacks LICENSE pyproject.toml)
+
+# choose_source: unless the environment names them, the last commit that touched the image's sources, and its time.
+choose_source() {
+    [ -z "${SOURCE_COMMIT:-}" ] || return 0
+    SOURCE_COMMIT=unknown
+    SOURCE_DATE_EPOCH=$(python3 -c 'import calendar, sys, time
+print(calendar.timegm(time.strptime(sys.argv[1], "%Y%m%dT%H%M%SZ")))' "$(locked snapshot)")
+    if git rev-parse --git-dir >/dev/null 2>&1; then
+        read -r SOURCE_COMMIT SOURCE_DATE_EPOCH < <(git log -1 --format='%H %ct' -- "${IMAGE_SOURCES[@]}")
+        [ -z "$(git status --porcelain -- "${IMAGE_SOURCES[@]}")" ] || SOURCE_COMMIT+=-changed
+    fi
+    export SOURCE_COMMIT SOURCE_DATE_EPOCH
 }
 
 # choose_owner: who the containers run as: the owner of the project folder, unless HOST_UID says.
@@ -142,11 +177,64 @@ choose_gpu() {
     fi
 }
 
+# build_image NAME [OPTION...]: build the stack's image as the compose file says. Not by compose itself,
+# which writes the project's name into the image, so that each folder would get another one.
 build_image() {
+    local name=$1
+    shift
     choose_base
-    choose_mirrors
-    say "building the image (the first time takes minutes and several GB)"
-    docker compose build jupyter >&2 ||
+    choose_mirrors "$(locked snapshot)"
+    choose_source
+    say "building the image of the $STACK stack (the first time takes minutes and several GB)"
+    docker buildx bake --file docker-compose.yml --load --provenance=false --set "jupyter.tags=$name" "$@" jupyter >&2 ||
         fail "the image did not build; the lines above say which step failed and why" \
             "mend that and run this again: finished steps are kept"
+    name_drift "$name"
+}
+
+# restore_image FOLDER: the image that scripts/image --save kept there, or one built from what it kept.
+restore_image() {
+    local kept=$1
+    [ -f "$kept/saved.json" ] || fail "$kept holds no saved image" "make one where there is a network: scripts/image --save FOLDER"
+    STACK=$(json "$kept/saved.json" stack)
+    say "checking the saved image of the $STACK stack"
+    (cd "$kept" && sha256sum --check --quiet SHA256SUMS >&2) ||
+        fail "$kept is not what was saved; the lines above name each file" "copy it again from where it was saved"
+    say "loading it"
+    docker load --quiet --input "$kept/image.tar" >/dev/null
+    choose_source
+    case $SOURCE_COMMIT in unknown | "$(json "$kept/saved.json" revision)") return ;; esac
+    say "this checkout makes another image than the saved one: building it from what was saved"
+    docker load --quiet --input "$kept/base.tar" >/dev/null
+    BASE_IMAGE=$(json "$kept/saved.json" base)
+    DEBIAN_MIRROR=saved DEBIAN_SECURITY_MIRROR=saved
+    export BASE_IMAGE DEBIAN_MIRROR DEBIAN_SECURITY_MIRROR
+    build_image "repro-env:$STACK" --set "jupyter.contexts.saved=$kept"
+}
+
+# json FILE KEY...: one value of a JSON file.
+json() {
+    python3 -c 'import functools, json, sys
+print(functools.reduce(lambda value, key: value[key], sys.argv[2:], json.load(open(sys.argv[1]))))' "$@"
+}
+
+# build_resolver: the image in which Python locks are resolved and wheels fetched.
+build_resolver() {
+    local log
+    log=$(mktemp)
+    docker buildx bake --file docker-compose.yml --load --provenance=false --set jupyter.target=resolver \
+        --set "jupyter.tags=repro-env-resolver:$STACK" jupyter >"$log" 2>&1 || {
+        cat "$log" >&2
+        rm "$log"
+        fail "the image that resolves the Python locks did not build; the lines above say why" "mend that and run this again"
+    }
+    rm "$log"
+}
+
+# name_drift IMAGE: say which Debian packages of it are not the locked ones.
+name_drift() {
+    docker run --rm --network none --entrypoint cat "$1" /etc/repro/image.json | python3 -c '
+import json, sys
+for one in json.load(sys.stdin)["os_packages"]["drifted"]:
+    print("==> os packages: drifted: {name} is {installed}, locked {locked}".format(**one), file=sys.stderr)'
 }

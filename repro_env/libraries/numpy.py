@@ -3,6 +3,7 @@
 
 def seed(value: int) -> None:
     """Seed the legacy global generator, which `numpy.random.rand` and its like draw from."""
-    from numpy import random  # `numpy.random` is no attribute yet while NumPy itself is importing
+    import sys
 
-    random.seed(value)
+    # No attribute of `numpy` yet while that is being imported.
+    sys.modules["numpy.random"].seed(value)

@@ -2,25 +2,50 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from typing import Any
 
 import pytest
 
+from repro_env import knobs
 from tests.conftest import SEEDED, Run
 
-IN_IMAGE = {**SEEDED, "TF_DETERMINISTIC_OPS": "1", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
-IMPORTS = ["random", "numpy", "torch", "tensorflow"]
-ORDERS = [[*IMPORTS[turn:], *IMPORTS[:turn]] for turn in range(4)] + [IMPORTS[::-1]]
+IN_IMAGE = {**SEEDED, **{knob.name: knob.value for knob in knobs.KNOBS}}
+IMPORTS = ["random", "numpy", "torch"]
+HAS_TENSORFLOW = importlib.util.find_spec("tensorflow") is not None
+needs_tensorflow = pytest.mark.skipif(not HAS_TENSORFLOW, reason="this stack has no TensorFlow")
+needs_compiler = pytest.mark.skipif(
+    HAS_TENSORFLOW, reason="torch 2.0's compiler has no deterministic mode, and needs a C++ compiler"
+)
+
 RECIPE = """
-import random, numpy, torch, tensorflow
-tensorflow.keras.utils.set_random_seed({seed})  # random, NumPy, TensorFlow and Keras's own
+import random, numpy, torch
+random.seed({seed})
+numpy.random.seed({seed})
 torch.manual_seed({seed})
-tensorflow.config.experimental.enable_op_determinism()
 torch.use_deterministic_algorithms(True)
 """
 DRAW = """
 import json
+def draw():
+    return {
+        "random": [random.random() for _ in range(3)],
+        "numpy": numpy.random.rand(3).tolist(),
+        "torch": torch.rand(3).tolist(),
+        "torch layer": torch.nn.Linear(3, 2).weight.tolist(),
+        "torch order": [n.item() for n in torch.utils.data.DataLoader(range(9), shuffle=True)],
+    }
+"""
+if HAS_TENSORFLOW:
+    IMPORTS.append("tensorflow")
+    RECIPE += """
+import tensorflow
+tensorflow.keras.utils.set_random_seed({seed})  # random, NumPy, TensorFlow and Keras's own
+tensorflow.config.experimental.enable_op_determinism()
+"""
+    DRAW += """
+draw_others = draw
 def draw():
     model = tensorflow.keras.Sequential([
         tensorflow.keras.layers.Dense(3, input_shape=(4,)),
@@ -28,17 +53,14 @@ def draw():
         tensorflow.keras.layers.Dense(2),
     ])
     return {
-        "random": [random.random() for _ in range(3)],
-        "numpy": numpy.random.rand(3).tolist(),
-        "torch": torch.rand(3).tolist(),
-        "torch layer": torch.nn.Linear(3, 2).weight.tolist(),
+        **draw_others(),
         "tensorflow": tensorflow.random.uniform([3]).numpy().tolist(),
         "keras weights": [weights.tolist() for weights in model.get_weights()],
         "keras dropout": model(tensorflow.ones([2, 4]), training=True).numpy().tolist(),
-        "torch order": [n.item() for n in torch.utils.data.DataLoader(range(9), shuffle=True)],
     }
-print(json.dumps(draw()))
 """
+DRAW += "print(json.dumps(draw()))\n"
+ORDERS = [[*IMPORTS[turn:], *IMPORTS[:turn]] for turn in range(len(IMPORTS))] + [IMPORTS[::-1]]
 
 
 def drawn(run: Run, code: str, env: dict[str, str]) -> dict[str, Any]:
@@ -81,7 +103,9 @@ def test_disabled_nothing_repeats_and_tensorflow_still_works(run: Run) -> None:
     assert [name for name in first if first[name] == second[name]] == []
 
 
-@pytest.mark.parametrize("library", ["torch", "tensorflow"])
+@pytest.mark.parametrize(
+    "library", ["torch", pytest.param("tensorflow", marks=needs_tensorflow)]
+)
 def test_importing_a_framework_late_does_not_rewind_what_is_seeded_already(
     run: Run, library: str
 ) -> None:
@@ -101,20 +125,65 @@ print(json.dumps([random.random(), numpy.random.rand()]))
     assert run(code, env=IN_IMAGE).stdout == run(alone, env={}).stdout
 
 
-def test_both_frameworks_are_in_their_deterministic_modes(run: Run) -> None:
+def test_torch_is_in_its_deterministic_mode(run: Run) -> None:
     code = """
-import torch, tensorflow
-from tensorflow.python.framework import config
+import torch
 print(torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.deterministic,
-      torch.backends.cudnn.benchmark, config.is_op_determinism_enabled())
+      torch.backends.cudnn.benchmark)
 """
 
-    assert run(code, env=IN_IMAGE).stdout == "True True False True\n"
-    without_variable = {name: IN_IMAGE[name] for name in SEEDED}
-    assert run(code, env=without_variable).stdout == "True True False True\n"
-    assert run(code, env={}).stdout.split()[::3] == ["False", "False"]
+    assert run(code, env=IN_IMAGE).stdout == "True True False\n"
+    assert run(code, env=SEEDED).stdout == "True True False\n"
+    assert run(code, env={}).stdout == "False False False\n"
 
 
+@needs_compiler
+@pytest.mark.parametrize("env", [IN_IMAGE, SEEDED], ids=["with its variable", "without"])
+def test_the_compiler_of_torch_is_in_its_deterministic_mode(
+    run: Run, env: dict[str, str]
+) -> None:
+    code = "import torch; from torch._inductor import config; print(config.deterministic)"
+
+    assert run(code, env=env).stdout == "True\n"
+    assert run(code, env={}).stdout == "False\n"
+
+
+@needs_compiler
+def test_importing_torch_does_not_import_its_compiler(run: Run) -> None:
+    code = "import sys, torch; print('torch._inductor.config' in sys.modules)"
+
+    assert run(code, env=IN_IMAGE).stdout == "False\n"
+
+
+@needs_compiler
+def test_a_compiled_function_gives_the_same_bits_in_two_processes(run: Run) -> None:
+    code = """
+import torch
+@torch.compile
+def f(x): return torch.nn.functional.gelu(x @ x.T).sum(0)
+print(f(torch.randn(64, 64)).numpy().tobytes().hex())
+"""
+
+    first, second = run(code, env=IN_IMAGE), run(code, env=IN_IMAGE)
+
+    assert first.returncode == 0, first.stderr
+    assert first.stdout == second.stdout != ""
+
+
+@needs_tensorflow
+def test_tensorflow_is_in_its_deterministic_mode(run: Run) -> None:
+    code = """
+import tensorflow
+from tensorflow.python.framework import config
+print(config.is_op_determinism_enabled())
+"""
+
+    assert run(code, env=IN_IMAGE).stdout == "True\n"
+    assert run(code, env=SEEDED).stdout == "True\n"
+    assert run(code, env={}).stdout == "False\n"
+
+
+@needs_tensorflow
 def test_a_users_no_to_tensorflows_determinism_is_kept(run: Run) -> None:
     code = """
 import tensorflow
@@ -125,6 +194,7 @@ print(config.is_op_determinism_enabled())
     assert run(code, env={**IN_IMAGE, "TF_DETERMINISTIC_OPS": "0"}).stdout == "False\n"
 
 
+@needs_tensorflow
 def test_seeding_starts_no_device_and_no_thread_pool(run: Run) -> None:
     code = """
 import tensorflow
@@ -142,6 +212,7 @@ def test_numpy_alone_imports_no_framework(run: Run) -> None:
     assert run(code, env=IN_IMAGE).stdout == "set()\n"
 
 
+@needs_tensorflow
 def test_an_illegal_word_stops_before_tensorflow_could_abort(run: Run) -> None:
     result = run("import tensorflow", env={**IN_IMAGE, "TF_DETERMINISTIC_OPS": "yes"})
 

@@ -1,0 +1,1 @@
+"""What images hold, read on the host: are two the same, and what changed between them."""
