@@ -56,6 +56,7 @@ RUN grep -oE '^(build|click|importlib-metadata|packaging|pip|pip-tools|pyproject
 FROM ${BASE_IMAGE} AS resolver
 COPY docker/apt-sources /usr/local/sbin/
 COPY --from=tool-lock tools.txt /
+# hadolint ignore=DL3008  # only its Python counts, and the release decides that
 RUN --mount=type=secret,id=ca,target=/run/ca.crt \
     --mount=type=secret,id=debian_mirror \
     --mount=type=secret,id=debian_security_mirror \

@@ -128,7 +128,7 @@ choose_base() {
 }
 
 # What the image is made of. Commits that touch nothing of it leave the image as it is.
-IMAGE_SOURCES=(Dockerfile .dockerignore docker repro_env repro_env.pth requirements requirements.txt stacks LICENSE pyproject.toml)
+IMAGE_SOURCES=(Dockerfile .dockerignore docker repro_env repro_env.pth requirements.txt requirements/torch.txt stacks LICENSE pyproject.toml)
 
 # choose_source: unless the environment names them, the last commit that touched the image's sources, and its time.
 choose_source() {
@@ -140,12 +140,14 @@ print(calendar.timegm(time.strptime(sys.argv[1], "%Y%m%dT%H%M%SZ")))' "$(locked 
         read -r SOURCE_COMMIT SOURCE_DATE_EPOCH < <(git log -1 --format='%H %ct' -- "${IMAGE_SOURCES[@]}")
         [ -z "$(git status --porcelain -- "${IMAGE_SOURCES[@]}")" ] || SOURCE_COMMIT+=-changed
     fi
-    export SOURCE_COMMIT SOURCE_DATE_EPOCH
+    SOURCE_URL=$(setting SOURCE_URL)
+    export SOURCE_COMMIT SOURCE_DATE_EPOCH SOURCE_URL
 }
 
 # choose_owner: who the containers run as: the owner of the project folder, unless HOST_UID says.
 choose_owner() {
     local uid gid
+    # shellcheck disable=SC2012  # stat's options differ between systems; the name is not read
     read -r uid gid < <(ls -nd . | awk '{ print $3, $4 }')
     # The image can name groups from 500 on, and 100; macOS's staff is 20, and there the group is moot.
     if [ "$uid" != 0 ] && [ "$gid" -lt 500 ] && [ "$gid" != 100 ]; then gid=$uid; fi
@@ -237,4 +239,13 @@ name_drift() {
 import json, sys
 for one in json.load(sys.stdin)["os_packages"]["drifted"]:
     print("==> os packages: drifted: {name} is {installed}, locked {locked}".format(**one), file=sys.stderr)'
+}
+
+# The tools of requirements/dev.txt in .venv, made anew when the lock changes.
+make_venv() {
+    cmp -s requirements/dev.txt .venv/lock.txt && return
+    say "installing the tools of requirements/dev.txt into .venv"
+    python3 -m venv --clear .venv || fail "python3 can't make a virtual environment" "install python3-venv, or use --install-engine"
+    .venv/bin/python -m pip --quiet --disable-pip-version-check install --require-hashes --no-deps -r requirements/dev.txt
+    cp requirements/dev.txt .venv/lock.txt
 }

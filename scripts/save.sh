@@ -51,6 +51,7 @@ save() {
     say "keeping the wheels (gigabytes)"
     kept_wheels "$kept"
     docker image inspect "repro-env:$STACK" -f '{"stack": "'"$STACK"'", "base": "'"$name"'", "revision": "{{index .Config.Labels "org.opencontainers.image.revision"}}"}' >"$kept/saved.json"
-    (cd "$kept" && find . -type f ! -name SHA256SUMS -print0 | LC_ALL=C sort -z | xargs -0 sha256sum >SHA256SUMS)
+    (cd "$kept" && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum) >"$kept.sums"
+    mv "$kept.sums" "$kept/SHA256SUMS"
     say "saved $(du -sh "$kept" | cut -f1); to use it, with or without a network: scripts/up --from $kept"
 }

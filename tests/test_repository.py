@@ -8,13 +8,18 @@ from pathlib import Path
 
 import pytest
 import yaml
+from images.lock import read_lock
 
 from tests.conftest import PROJECT
 
 SCRIPTS = sorted(
-    path.name for path in (PROJECT / "scripts").iterdir() if path.suffix not in (".sh", ".py")
+    path.name
+    for path in (PROJECT / "scripts").iterdir()
+    if path.is_file() and path.suffix not in (".sh", ".py")
 )
-LOCKS = ["requirements.txt", "requirements/dev.txt"]
+LOCKS = ["requirements.txt", "requirements/torch.txt", "requirements/dev.txt"]
+STACKS = {"tf": "requirements.txt", "torch": "requirements/torch.txt"}
+FOUND = ("BASE_IMAGE", "DEBIAN_MIRROR", "DEBIAN_SECURITY_MIRROR", "SOURCE_URL")  # no default here
 
 
 def read(name: str) -> str:
@@ -36,16 +41,14 @@ def test_every_variable_of_compose_is_in_the_example_with_its_default() -> None:
 
     variables = variables_of_compose()
 
-    assert {name: example.get(name) for name in variables} == variables
-    arguments = dict(re.findall(r"^ARG (\w+)=(.*)$", read("Dockerfile"), re.M))
-    assert example == {**variables, **arguments}
+    assert example == {**variables, **dict.fromkeys(FOUND, "")}
 
 
 def test_nothing_but_this_machine_reaches_the_services_by_default() -> None:
     assert variables_of_compose()["BIND_ADDRESS"] == "127.0.0.1"
 
 
-@pytest.mark.parametrize("name", sorted({*variables_of_compose(), "REPRO_DISABLE"}))
+@pytest.mark.parametrize("name", sorted({*variables_of_compose(), *FOUND, "REPRO_DISABLE"}))
 def test_every_variable_is_in_the_readme(name: str) -> None:
     assert f"`{name}`" in read("README.md")
 
@@ -63,11 +66,30 @@ def test_the_gpu_file_adds_the_gpus_and_nothing_else(service: str) -> None:
     assert added == {"deploy": {"resources": {"reservations": {"devices": devices}}}}
 
 
-def test_the_base_is_one_complete_reference_with_a_whole_digest() -> None:
-    references = re.findall(r"\S+@sha256:\w*", read("Dockerfile"))
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_base_is_one_complete_reference_and_the_lock_names_the_same(stack: str) -> None:
+    found = re.findall(rf"^FROM (.*) AS base-{stack}$", read("Dockerfile"), re.M)
 
-    assert len(references) == 1
-    assert re.fullmatch(r"BASE_IMAGE=[\w.-]+:[\w.-]+@sha256:[0-9a-f]{64}", references[0])
+    assert len(found) == 1
+    assert re.fullmatch(r"[\w.-]+:[\w.-]+@sha256:[0-9a-f]{64}", found[0])
+    assert read_lock(PROJECT / f"stacks/{stack}.lock").base == found[0]
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_stacks_lock_holds_its_python_lock_and_what_is_asked_of_debian(stack: str) -> None:
+    lock = read_lock(PROJECT / f"stacks/{stack}.lock")  # checks the digest of the Python lock
+
+    asked = re.findall(r"^[^#\s]+", read(f"stacks/{stack}.packages"), re.M)
+    assert lock.python_file == STACKS[stack]
+    assert set(asked) <= {package.name for package in lock.debian}
+
+
+def test_the_stacks_differ_in_their_compiler_alone() -> None:
+    packages = {stack: read(f"stacks/{stack}.packages") for stack in STACKS}
+    asked = {stack: set(re.findall(r"^[^#\s]+", text, re.M)) for stack, text in packages.items()}
+
+    assert asked["torch"] - asked["tf"] == {"g++", "python3-dev"}
+    assert asked["tf"] - asked["torch"] == set()
 
 
 @pytest.mark.parametrize("lock", LOCKS)
@@ -88,7 +110,9 @@ def test_every_package_of_a_lock_has_a_hash(lock: str) -> None:
     assert [entry.split("\n")[0] for entry in entries if "--hash=sha256:" not in entry] == []
 
 
-@pytest.mark.parametrize("source", ["requirements.in", "requirements/dev.in"])
+@pytest.mark.parametrize(
+    "source", ["requirements.in", "requirements/torch.in", "requirements/dev.in"]
+)
 def test_a_lock_has_what_is_asked_for(source: str) -> None:
     asked = set(re.findall(r"^([A-Za-z][\w-]*)", read(source), re.M))
 
@@ -97,19 +121,28 @@ def test_a_lock_has_what_is_asked_for(source: str) -> None:
     assert {name.lower() for name in asked} <= locked
 
 
-def test_the_lock_is_split_into_layers_without_loss(tmp_path: Path) -> None:
-    split = [PROJECT / "docker/split-lock", PROJECT / "requirements.txt", tmp_path]
+@pytest.mark.parametrize(
+    ("lock", "framework", "cuda"),
+    [
+        pytest.param("requirements.txt", "torch==2.0.1", "nvidia-cudnn-cu11==", id="tf"),
+        pytest.param("requirements/torch.txt", "torch==2.15.0", "nvidia-cudnn-cu13==", id="torch"),
+    ],
+)
+def test_a_lock_is_split_into_layers_without_loss(
+    tmp_path: Path, lock: str, framework: str, cuda: str
+) -> None:
+    split = [PROJECT / "docker/split-lock", PROJECT / lock, tmp_path]
     subprocess.run(split, check=True, capture_output=True)
 
     parts = {file.stem: file.read_text() for file in tmp_path.iterdir()}
     pins = re.compile(r"^\S+==\S+", re.M)
-    assert set(parts) == {"pip", "cuda", "frameworks", "rest"}
-    assert sorted(pins.findall("".join(parts.values()))) == sorted(
-        pins.findall(read("requirements.txt"))
-    )
-    assert "torch==2.0.1" in parts["frameworks"]
-    assert "nvidia-cudnn-cu11==" in parts["cuda"]
+    assert set(parts) == {"pip", "cuda", "frameworks", "libraries", "rest"}
+    assert sorted(pins.findall("".join(parts.values()))) == sorted(pins.findall(read(lock)))
+    assert framework in parts["frameworks"]
+    assert cuda in parts["cuda"]
     assert parts["cuda"].count("--hash") >= 11
+    assert "numpy==" in parts["libraries"]
+    assert "jupyterlab==" in parts["rest"]
 
 
 def test_a_new_package_changes_the_last_layer_only(tmp_path: Path) -> None:
@@ -152,8 +185,9 @@ def test_a_script_and_its_options_are_in_the_readme(script: str) -> None:
     usage = told.splitlines()[0].removeprefix("Usage: ")
 
     assert f"scripts/{script}" in read("README.md")
-    if script in ("up", "down", "lock", "test", "bench", "logs"):
-        assert f"`{usage.split(' [-- ')[0]}`" in read("README.md")
+    if script in ("up", "down", "lock", "image", "test", "bench", "logs"):
+        told_in_a_table = usage.split(" [-- ")[0].replace("|", r"\|")
+        assert f"`{told_in_a_table}`" in read("README.md")
 
 
 @pytest.mark.parametrize("script", ["up", "ssh", "down", "logs", "lock", "base"])

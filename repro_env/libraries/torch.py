@@ -18,7 +18,7 @@ def make_deterministic() -> None:
 
     import torch
 
-    # The public function, since torch 2.10, imports the compiler as well to tell it the same: 1.1 s.
+    # The public function, since torch 2.10, imports the compiler to tell it the same: 1.1 s more.
     # With its variable the compiler knows by itself, whenever it is imported.
     if os.environ.get("TORCHINDUCTOR_DETERMINISTIC") == "1":
         torch._C._set_deterministic_algorithms(True, warn_only=False)

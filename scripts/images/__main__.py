@@ -25,6 +25,9 @@ PIPE_CLOSED = 128 + signal.SIGPIPE
 # A module of this package, and the first line of its docstring.
 COMMANDS: Mapping[str, str] = {
     "diff": "Tell what changed between two images: packages, settings, files, size.",
+    "provenance": "Say what an image was built from: SLSA provenance, unsigned.",
+    "sbom": "Write an image's bill of materials: CycloneDX JSON.",
+    "vulnerabilities": "Report what is known against what is installed.",
     "verify": "Tell whether two saved images are the same, bit for bit, and where they are not.",
 }
 

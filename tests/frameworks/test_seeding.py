@@ -16,7 +16,8 @@ IMPORTS = ["random", "numpy", "torch"]
 HAS_TENSORFLOW = importlib.util.find_spec("tensorflow") is not None
 needs_tensorflow = pytest.mark.skipif(not HAS_TENSORFLOW, reason="this stack has no TensorFlow")
 needs_compiler = pytest.mark.skipif(
-    HAS_TENSORFLOW, reason="torch 2.0's compiler has no deterministic mode, and needs a C++ compiler"
+    HAS_TENSORFLOW,
+    reason="torch 2.0's compiler has no such mode; the image no C++ compiler",
 )
 
 RECIPE = """
@@ -103,9 +104,7 @@ def test_disabled_nothing_repeats_and_tensorflow_still_works(run: Run) -> None:
     assert [name for name in first if first[name] == second[name]] == []
 
 
-@pytest.mark.parametrize(
-    "library", ["torch", pytest.param("tensorflow", marks=needs_tensorflow)]
-)
+@pytest.mark.parametrize("library", ["torch", pytest.param("tensorflow", marks=needs_tensorflow)])
 def test_importing_a_framework_late_does_not_rewind_what_is_seeded_already(
     run: Run, library: str
 ) -> None:
@@ -139,9 +138,7 @@ print(torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.determi
 
 @needs_compiler
 @pytest.mark.parametrize("env", [IN_IMAGE, SEEDED], ids=["with its variable", "without"])
-def test_the_compiler_of_torch_is_in_its_deterministic_mode(
-    run: Run, env: dict[str, str]
-) -> None:
+def test_the_compiler_of_torch_is_in_its_deterministic_mode(run: Run, env: dict[str, str]) -> None:
     code = "import torch; from torch._inductor import config; print(config.deterministic)"
 
     assert run(code, env=env).stdout == "True\n"

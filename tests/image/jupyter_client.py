@@ -68,6 +68,11 @@ class Jupyter:
     def get(self, path: str) -> requests.Response:
         return requests.get(self._url + path, headers=self._headers, timeout=30)
 
+    def put(self, path: str, body: dict[str, str]) -> None:
+        requests.put(
+            self._url + path, json=body, headers=self._headers, timeout=30
+        ).raise_for_status()
+
     def start_kernel(self) -> Kernel:
         identity = self._post("/api/kernels", {"name": "python3"})["id"]
         return Kernel(self._connect(f"/api/kernels/{identity}/channels"))
