@@ -79,7 +79,8 @@ RUN set -eux; \
     cd /lock; \
     mv ${STACK}.txt requirements.txt; \
     mkdir layers; \
-    ./split-lock requirements.txt layers
+    ./split-lock requirements.txt layers; \
+    chmod -R a+rX /lock
 
 
 # ---- the Python environment

@@ -139,6 +139,8 @@ print(calendar.timegm(time.strptime(sys.argv[1], "%Y%m%dT%H%M%SZ")))' "$(locked 
     if git rev-parse --git-dir >/dev/null 2>&1; then
         read -r SOURCE_COMMIT SOURCE_DATE_EPOCH < <(git log -1 --format='%H %ct' -- "${IMAGE_SOURCES[@]}")
         [ -z "$(git status --porcelain -- "${IMAGE_SOURCES[@]}")" ] || SOURCE_COMMIT+=-changed
+        [ "$(git rev-parse --is-shallow-repository)" = false ] ||
+            say "this clone is shallow, so the image may name a later commit than its own, and have another digest"
     fi
     SOURCE_URL=$(setting SOURCE_URL)
     export SOURCE_COMMIT SOURCE_DATE_EPOCH SOURCE_URL

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shlex
 import shutil
 import socket
@@ -19,7 +20,12 @@ from docker.models.containers import Container
 
 from tests.conftest import PROJECT
 
-IMAGE = "repro-env:tf"
+STACK = os.environ.get("STACK") or "tf"
+IMAGE = f"repro-env:{STACK}"
+REQUIREMENTS = {"tf": "requirements.txt", "torch": "requirements/torch.txt"}[STACK]
+
+# For a module's `pytestmark`: what no stack changes is tested with one of them.
+any_stack = pytest.mark.any_stack
 CHOSEN_BY_UP = ("COMPOSE_FILE", "HOST_UID", "HOST_GID")
 
 
@@ -28,6 +34,12 @@ def cannot_run(reason: str) -> NoReturn:
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+def locked() -> dict[str, str]:
+    """The versions of the stack's Python packages, by name."""
+    pins = re.findall(r"^([\w.-]+)==([^\s\\]+)", (PROJECT / REQUIREMENTS).read_text(), re.M)
+    return dict(pins)
 
 
 def free_port() -> int:

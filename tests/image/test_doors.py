@@ -10,13 +10,19 @@ from typing import Any
 import pytest
 
 from repro_env.knobs import KNOBS
-from tests.image.conftest import IMAGE, Stack
+from tests.image.conftest import IMAGE, STACK, Stack
 from tests.image.jupyter_client import Jupyter
 
 NAMES = [*(knob.name for knob in KNOBS), "PATH", "LD_LIBRARY_PATH", "REPRO_DISABLE", "HOME"]
+TENSORFLOW = """
+import tensorflow
+numbers["tensorflow"] = float(tensorflow.random.uniform([1])[0])
+"""
 PROBE = f"""
 import json, os, random
-import numpy, torch, tensorflow
+import numpy, torch
+numbers = {{}}
+{TENSORFLOW if STACK == "tf" else ""}
 print("PROBE" + json.dumps({{
     "environment": {{name: os.environ.get(name) for name in {NAMES!r}}},
     "folder": os.getcwd(),
@@ -24,18 +30,23 @@ print("PROBE" + json.dumps({{
     "random": random.random(),
     "numpy": numpy.random.rand(),
     "torch": torch.rand(1).item(),
-    "tensorflow": float(tensorflow.random.uniform([1])[0]),
+    **numbers,
 }}))
 """
 RECIPE = """
-import random, numpy, torch, tensorflow
+import random, numpy, torch
 random.seed(42)
 numpy.random.seed(42)
 torch.manual_seed(42)
 torch.use_deterministic_algorithms(True)
+"""
+if STACK == "tf":
+    RECIPE += """
+import tensorflow
 tensorflow.random.set_seed(42)
 tensorflow.config.experimental.enable_op_determinism()
 """
+NUMBERS = {"random", "numpy", "torch", *(["tensorflow"] if STACK == "tf" else [])}
 
 
 def compose_service(stack: Stack) -> str:
@@ -129,7 +140,7 @@ def test_a_door_gives_the_images_environment_and_the_recipes_numbers(
     }
     assert found.pop("folder") == "/workspace"
     assert found == {name: recipe[name] for name in found}
-    assert set(found) == {"hash", "random", "numpy", "torch", "tensorflow"}
+    assert set(found) == {"hash", *NUMBERS}
 
 
 def test_another_seed_gives_other_numbers_and_the_same_hash(
@@ -142,6 +153,5 @@ def test_another_seed_gives_other_numbers_and_the_same_hash(
     found = parse(output)
 
     assert found["environment"]["REPRO_SEED"] == "7"
-    numbers = ("random", "numpy", "torch", "tensorflow")
-    assert [name for name in numbers if found[name] == recipe[name]] == []
+    assert [name for name in NUMBERS if found[name] == recipe[name]] == []
     assert found["hash"] == recipe["hash"]

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.image.conftest import IMAGE, Stack
+from tests.image.conftest import IMAGE, STACK, Stack
 from tests.image.jupyter_client import Jupyter
 
-EXAMPLES = ["digits_torch", "digits_tf"]
+EXAMPLES = ["digits_torch", *(["digits_tf"] if STACK == "tf" else [])]
 SHORT = ["--epochs", "3"]
 
 

@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import PROJECT
-from tests.image.conftest import cannot_run
+from tests.image.conftest import any_stack, cannot_run
+
+pytestmark = any_stack
 
 COMMAND = [sys.executable, "-m", "images"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(PROJECT / "scripts")}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.image.conftest import MakeStack, Stack
+from tests.image.conftest import MakeStack, Stack, any_stack
+
+pytestmark = any_stack
 
 
 def test_the_locks_follow_from_what_is_asked_for(stack: Stack) -> None:
