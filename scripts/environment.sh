@@ -213,7 +213,7 @@ restore_image() {
     BASE_IMAGE=$(json "$kept/saved.json" base)
     DEBIAN_MIRROR=saved DEBIAN_SECURITY_MIRROR=saved
     export BASE_IMAGE DEBIAN_MIRROR DEBIAN_SECURITY_MIRROR
-    build_image "repro-env:$STACK" --set "jupyter.contexts.saved=$kept"
+    build_image "repro-env:$STACK" --set "jupyter.contexts.saved=$kept/packages"
 }
 
 # json FILE KEY...: one value of a JSON file.

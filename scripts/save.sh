@@ -35,9 +35,9 @@ kept_debs() {
 # save FOLDER
 save() {
     local kept name
-    mkdir -p "$1" || fail "$1 can't be made" "name a folder that you may write to"
+    [ ! -e "$1" ] || [ -z "$(ls -A "$1")" ] || fail "$1 is not empty" "name a new folder"
+    mkdir -p "$1/packages" || fail "$1 can't be made" "name a folder that you may write to"
     kept=$(cd "$1" && pwd)
-    [ -z "$(ls -A "$kept")" ] || fail "$kept is not empty" "name a new folder"
     choose_base
     choose_mirrors "$(locked snapshot)"
     name=repro-env-base:$STACK-kept # a base pinned by its digest would lose its name
@@ -47,9 +47,9 @@ save() {
     docker image rm "$name" >/dev/null
     docker save --output "$kept/image.tar" "repro-env:$STACK"
     say "keeping the Debian packages"
-    kept_debs "$kept"
+    kept_debs "$kept/packages"
     say "keeping the wheels (gigabytes)"
-    kept_wheels "$kept"
+    kept_wheels "$kept/packages"
     docker image inspect "repro-env:$STACK" -f '{"stack": "'"$STACK"'", "base": "'"$name"'", "revision": "{{index .Config.Labels "org.opencontainers.image.revision"}}"}' >"$kept/saved.json"
     (cd "$kept" && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum) >"$kept.sums"
     mv "$kept.sums" "$kept/SHA256SUMS"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import re
@@ -48,6 +49,20 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@functools.cache
+def source() -> dict[str, str]:
+    """The commit that our image names, and its time: a checkout of the tests has no git."""
+    told = subprocess.run(
+        ["bash", "-c", ". scripts/environment.sh; choose_stack; choose_source 2>/dev/null; env -0"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    variables = dict(pair.split("=", 1) for pair in told.split("\0") if pair)
+    return {name: variables[name] for name in ("SOURCE_COMMIT", "SOURCE_DATE_EPOCH")}
+
+
 class Stack:
     """A checkout and its two services, under a name and ports of their own."""
 
@@ -60,6 +75,7 @@ class Stack:
             "COMPOSE_PROJECT_NAME": name,
             "JUPYTER_PORT": str(self.jupyter_port),
             "SSH_PORT": str(self.ssh_port),
+            **source(),
         }
 
     def run(self, *command: str, stdin: str = "", **env: str) -> subprocess.CompletedProcess[str]:
