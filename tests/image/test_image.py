@@ -102,6 +102,14 @@ def test_a_tool_is_there(command: str) -> None:
     assert inside("sh", "-c", f"PATH=$PATH:/usr/sbin command -v {command}")
 
 
+def test_a_new_package_changes_at_most_400_megabytes_of_layers() -> None:
+    steps = docker.from_env().images.get(IMAGE).history()  # the newest first
+    touched = next(n for n, step in enumerate(steps) if "/lock/rest.txt" in step["CreatedBy"])
+
+    assert steps[touched]["Size"] > 0
+    assert sum(step["Size"] for step in steps[: touched + 1]) < 400e6
+
+
 def test_no_setuid_or_setgid_file_is_left() -> None:
     assert inside("find", "/", "-xdev", "-type", "f", "-perm", "/6000") == ""
 
