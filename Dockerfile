@@ -35,6 +35,7 @@ RUN --mount=type=bind,from=os-lock,source=/stack/os.lock,target=/lock/os.lock \
     --mount=type=bind,from=os-lock,source=/stack/os.packages,target=/lock/os.packages \
     --mount=type=bind,source=docker/apt-install,target=/usr/local/sbin/apt-install \
     --mount=type=bind,source=docker/apt-sources,target=/usr/local/sbin/apt-sources \
+    --mount=type=bind,source=docker/compile,target=/usr/local/sbin/compile \
     --mount=type=bind,source=docker/settle,target=/usr/local/sbin/settle \
     --mount=type=bind,from=saved,target=/saved \
     --mount=type=secret,id=ca,target=/run/ca.crt \
@@ -89,6 +90,7 @@ ENV VIRTUAL_ENV=/opt/venv PATH=/opt/venv/bin:$PATH
 # Debian's own pip, straight from its wheel, fetches the locked one.
 RUN --mount=type=bind,from=split,source=/lock/layers/pip.txt,target=/lock/pip.txt \
     --mount=type=bind,source=docker/pip-install,target=/usr/local/sbin/pip-install \
+    --mount=type=bind,source=docker/compile,target=/usr/local/sbin/compile \
     --mount=type=bind,source=docker/settle,target=/usr/local/sbin/settle \
     --mount=type=bind,from=saved,target=/saved \
     --mount=type=cache,target=/root/.cache/pip \
@@ -99,6 +101,7 @@ RUN --mount=type=bind,from=split,source=/lock/layers/pip.txt,target=/lock/pip.tx
     pip --version
 RUN --mount=type=bind,from=split,source=/lock/layers/cuda.txt,target=/lock/cuda.txt \
     --mount=type=bind,source=docker/pip-install,target=/usr/local/sbin/pip-install \
+    --mount=type=bind,source=docker/compile,target=/usr/local/sbin/compile \
     --mount=type=bind,source=docker/settle,target=/usr/local/sbin/settle \
     --mount=type=bind,from=saved,target=/saved \
     --mount=type=cache,target=/root/.cache/pip \
@@ -110,6 +113,7 @@ RUN --mount=type=bind,from=split,source=/lock/layers/cuda.txt,target=/lock/cuda.
     settle
 RUN --mount=type=bind,from=split,source=/lock/layers/frameworks.txt,target=/lock/frameworks.txt \
     --mount=type=bind,source=docker/pip-install,target=/usr/local/sbin/pip-install \
+    --mount=type=bind,source=docker/compile,target=/usr/local/sbin/compile \
     --mount=type=bind,source=docker/settle,target=/usr/local/sbin/settle \
     --mount=type=bind,from=saved,target=/saved \
     --mount=type=cache,target=/root/.cache/pip \
@@ -117,6 +121,7 @@ RUN --mount=type=bind,from=split,source=/lock/layers/frameworks.txt,target=/lock
     pip-install --require-hashes -r /lock/frameworks.txt
 RUN --mount=type=bind,from=split,source=/lock/layers/libraries.txt,target=/lock/libraries.txt \
     --mount=type=bind,source=docker/pip-install,target=/usr/local/sbin/pip-install \
+    --mount=type=bind,source=docker/compile,target=/usr/local/sbin/compile \
     --mount=type=bind,source=docker/settle,target=/usr/local/sbin/settle \
     --mount=type=bind,from=saved,target=/saved \
     --mount=type=cache,target=/root/.cache/pip \
@@ -124,6 +129,7 @@ RUN --mount=type=bind,from=split,source=/lock/layers/libraries.txt,target=/lock/
     pip-install --require-hashes -r /lock/libraries.txt
 RUN --mount=type=bind,from=split,source=/lock/layers/rest.txt,target=/lock/rest.txt \
     --mount=type=bind,source=docker/pip-install,target=/usr/local/sbin/pip-install \
+    --mount=type=bind,source=docker/compile,target=/usr/local/sbin/compile \
     --mount=type=bind,source=docker/settle,target=/usr/local/sbin/settle \
     --mount=type=bind,from=saved,target=/saved \
     --mount=type=cache,target=/root/.cache/pip \
@@ -145,6 +151,7 @@ RUN --mount=type=bind,from=os-lock,source=/stack/yours.lock,target=/lock/yours.l
     --mount=type=bind,from=os-lock,source=/stack/yours.packages,target=/lock/yours.packages \
     --mount=type=bind,source=docker/apt-install,target=/usr/local/sbin/apt-install \
     --mount=type=bind,source=docker/apt-sources,target=/usr/local/sbin/apt-sources \
+    --mount=type=bind,source=docker/compile,target=/usr/local/sbin/compile \
     --mount=type=bind,source=docker/settle,target=/usr/local/sbin/settle \
     --mount=type=bind,from=saved,target=/saved \
     --mount=type=secret,id=ca,target=/run/ca.crt \
@@ -154,6 +161,7 @@ RUN --mount=type=bind,from=os-lock,source=/stack/yours.lock,target=/lock/yours.l
 
 RUN --mount=type=bind,from=wheel,source=/dist,target=/dist \
     --mount=type=bind,source=docker/pip-install,target=/usr/local/sbin/pip-install \
+    --mount=type=bind,source=docker/compile,target=/usr/local/sbin/compile \
     --mount=type=bind,source=docker/settle,target=/usr/local/sbin/settle \
     set -eux; \
     pip-install --no-index /dist/*.whl; \
