@@ -36,7 +36,7 @@ apt-install os.lock os.packages
 echo "--- drifted:"
 cat /etc/repro/drifted
 echo "--- left:"
-find /var/lib/apt/lists /var/log /etc/apt/apt.conf.d/80repro-env -type f 2>/dev/null || true
+cd / && find var/lib/apt/lists var/log etc/apt/apt.conf.d -type f -size +0 -newer /dev
 echo "--- sources:"
 cat /etc/apt/sources.list
 echo "--- newer:"
