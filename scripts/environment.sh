@@ -130,16 +130,21 @@ choose_base() {
 # What the image is made of. Commits that touch nothing of it leave the image as it is.
 IMAGE_SOURCES=(Dockerfile .dockerignore docker repro_env repro_env.pth requirements.txt requirements/torch.txt stacks LICENSE pyproject.toml)
 
+# project_git COMMAND...: also where root works on a checkout that belongs to somebody else.
+project_git() { git -c safe.directory="$PROJECT" "$@"; }
+
 # choose_source: unless the environment names them, the last commit that touched the image's sources, and its time.
 choose_source() {
+    local found
     [ -z "${SOURCE_COMMIT:-}" ] || return 0
     SOURCE_COMMIT=unknown
     SOURCE_DATE_EPOCH=$(python3 -c 'import calendar, sys, time
 print(calendar.timegm(time.strptime(sys.argv[1], "%Y%m%dT%H%M%SZ")))' "$(locked snapshot)")
-    if git rev-parse --git-dir >/dev/null 2>&1; then
-        read -r SOURCE_COMMIT SOURCE_DATE_EPOCH < <(git log -1 --format='%H %ct' -- "${IMAGE_SOURCES[@]}")
-        [ -z "$(git status --porcelain -- "${IMAGE_SOURCES[@]}")" ] || SOURCE_COMMIT+=-changed
-        [ "$(git rev-parse --is-shallow-repository)" = false ] ||
+    found=$(project_git log -1 --format='%H %ct' -- "${IMAGE_SOURCES[@]}" 2>/dev/null) || found=
+    if [ -n "$found" ]; then # else no git, or no commit yet
+        read -r SOURCE_COMMIT SOURCE_DATE_EPOCH <<<"$found"
+        [ -z "$(project_git status --porcelain -- "${IMAGE_SOURCES[@]}")" ] || SOURCE_COMMIT+=-changed
+        [ "$(project_git rev-parse --is-shallow-repository)" = false ] ||
             say "this clone is shallow, so the image may name a later commit than its own, and have another digest"
     fi
     SOURCE_URL=$(setting SOURCE_URL)
