@@ -20,6 +20,7 @@ FORMS = {
     "base": re.compile(rf"\S+@{SHA256}"),
     "snapshot": re.compile(r"\d{8}T\d{6}Z"),
     "builder": re.compile(r"(\S+) (\S+)"),
+    "asked": re.compile(rf"(\S+) {SHA256}"),
     "python": re.compile(rf"(\S+) {SHA256}"),
     "os": re.compile(rf"(\S+) (\S+) (\S+) {SHA256}"),
     "yours": re.compile(rf"(\S+) (\S+) (\S+) {SHA256}"),
@@ -28,11 +29,12 @@ EXPECTED = {
     "base": "base REFERENCE@sha256:<64 hex digits>",
     "snapshot": "snapshot YYYYMMDDTHHMMSSZ",
     "builder": "builder NAME VERSION",
+    "asked": "asked FILE sha256:<64 hex digits>",
     "python": "python FILE sha256:<64 hex digits>",
     "os": "os NAME VERSION ARCHITECTURE sha256:<64 hex digits>",
     "yours": "yours NAME VERSION ARCHITECTURE sha256:<64 hex digits>",
 }
-ONCE = ("base", "snapshot", "builder", "python")
+ONCE = ("base", "snapshot", "builder", "asked", "python")
 PIN = re.compile(r"([A-Za-z0-9][\w.-]*)==([\w.!+-]+)( \\)?")
 HASH = re.compile(rf" +--hash={SHA256}( \\)?")
 

@@ -18,6 +18,7 @@ from images.errors import ImageError
 from images.lock import FORMS, DebianPackage
 
 LOCKS = {"tf": "requirements.txt", "torch": "requirements/torch.txt"}
+ASKED = {"tf": "requirements.in", "torch": "requirements/torch.in"}
 TOOLS = "requirements/dev.txt"
 DOCKERFILE = Path("Dockerfile")
 HEADER = """\
@@ -32,6 +33,11 @@ HEADER = """\
 def read(path: Path) -> str:
     """Return a file's text; a file that isn't there yet holds nothing."""
     return path.read_text() if path.exists() else ""
+
+
+def digest(text: str) -> str:
+    """Return a text's digest as locks write it."""
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
 def debian(text: str) -> dict[str, DebianPackage]:
@@ -50,7 +56,7 @@ def debian(text: str) -> dict[str, DebianPackage]:
 
 def header(text: str) -> dict[str, str]:
     """Read the lines of a lock that are no packages, and apt-lock's mirror, by their first word."""
-    return dict(re.findall(r"^(base|snapshot|builder|python|mirror) (.+)$", text, re.M))
+    return dict(re.findall(r"^(base|snapshot|builder|asked|python|mirror) (.+)$", text, re.M))
 
 
 def pythons(text: str) -> dict[str, str]:
@@ -106,12 +112,12 @@ class StackLock:
 
     def text(self) -> str:
         """Return the new lock."""
-        digest = hashlib.sha256(self.python.encode()).hexdigest()
         lines = [
             f"base {self.base}",
             f"snapshot {self.options.snapshot}",
             f"builder {self.builder}",
-            f"python {LOCKS[self.stack]} sha256:{digest}",
+            f"asked {ASKED[self.stack]} {digest(read(Path(ASKED[self.stack])))}",
+            f"python {LOCKS[self.stack]} {digest(self.python)}",
             *sorted(line_of(package) for package in self.packages().values()),
         ]
         return HEADER.format(stack=self.stack) + "".join(line + "\n" for line in lines)
@@ -143,7 +149,8 @@ def facts(name: str, text: str) -> dict[str, str]:
         return pythons(text)
     packages = {key: package.version for key, package in debian(text).items()}
     lines = header(text)
-    lines.pop("python", None)  # told by the Python lock's own lines
+    for word in ("asked", "python"):  # told by the Python lock's own lines
+        lines.pop(word, None)
     return {**lines, **packages}
 
 

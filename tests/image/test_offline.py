@@ -115,6 +115,7 @@ def test_a_saved_image_starts_without_a_network(island: Island, stack: Stack, ke
         island.run("docker", "compose", "down", "--volumes", folder=stack.folder, **stack.env)
 
 
+@pytest.mark.nightly
 def test_another_checkout_is_built_from_what_was_saved(
     island: Island, make_stack: MakeStack, kept: Path
 ) -> None:

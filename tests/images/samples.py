@@ -26,6 +26,7 @@ STACK_LOCK = f"""\
 base {BASE}
 snapshot 20261121T000000Z
 builder docker 26.1.5
+asked requirements.in sha256:{TWO}
 python requirements.txt sha256:{{python}}
 os adduser 3.134 all sha256:{ONE}
 os libc6 2.36-9+deb12u10 amd64 sha256:{TWO}

@@ -46,15 +46,15 @@ def test_the_locks_of_this_project_can_be_read(path: Path) -> None:
 @pytest.mark.parametrize(
     ("was", "now", "expected"),
     [
-        pytest.param(ONE, ONE[1:], "torch.lock:6: expected os NAME", id="63-digits"),
-        pytest.param(ONE, ONE + "0", "torch.lock:6: expected os NAME", id="65-digits"),
-        pytest.param(ONE, ONE.upper(), "torch.lock:6: expected os NAME", id="upper-case"),
-        pytest.param("sha256:" + ONE, ONE, "torch.lock:6: expected os NAME", id="no-algorithm"),
-        pytest.param(" all ", " ", "torch.lock:6: expected os NAME", id="no-architecture"),
+        pytest.param(ONE, ONE[1:], "torch.lock:7: expected os NAME", id="63-digits"),
+        pytest.param(ONE, ONE + "0", "torch.lock:7: expected os NAME", id="65-digits"),
+        pytest.param(ONE, ONE.upper(), "torch.lock:7: expected os NAME", id="upper-case"),
+        pytest.param("sha256:" + ONE, ONE, "torch.lock:7: expected os NAME", id="no-algorithm"),
+        pytest.param(" all ", " ", "torch.lock:7: expected os NAME", id="no-architecture"),
         pytest.param("ba" * 32, "ba", "torch.lock:2: expected base REF", id="base"),
         pytest.param("20261121T000000Z", "today", "torch.lock:3: expected snapshot", id="snapshot"),
         pytest.param("docker 26.1.5", "docker", "torch.lock:4: expected builder", id="builder"),
-        pytest.param("os libc6", "apt libc6", "torch.lock:7: expected a line", id="unknown"),
+        pytest.param("os libc6", "apt libc6", "torch.lock:8: expected a line", id="unknown"),
         pytest.param(f"base {BASE}\n", "", "torch.lock: expected one line: base", id="no-base"),
         pytest.param(
             "builder docker 26.1.5\n",

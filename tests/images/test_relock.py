@@ -30,6 +30,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for stack, python in relock.LOCKS.items():
         offer(tmp_path, stack, GIT)
         (tmp_path / "found" / python).write_text(TORCH)
+        (tmp_path / relock.ASKED[stack]).write_text("torch==2.0.1\n")
     (tmp_path / "found" / relock.TOOLS).write_text(f"pytest==9.0 \\\n    --hash=sha256:{A}\n")
     return tmp_path
 
@@ -56,11 +57,13 @@ def test_a_lock_holds_all_that_goes_in(project: Path) -> None:
     assert run() == 0
 
     digest = hashlib.sha256(TORCH.encode()).hexdigest()
+    asked = hashlib.sha256(b"torch==2.0.1\n").hexdigest()
     lines = [line for line in lock().splitlines() if not line.startswith("#")]
     assert lines == [
         f"base {BASES['tf']}",
         f"snapshot {DATE}",
         "builder docker 26.1.5",
+        f"asked requirements.in sha256:{asked}",
         f"python requirements.txt sha256:{digest}",
         GIT,
     ]
