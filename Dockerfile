@@ -24,7 +24,7 @@ COPY stacks/${STACK}.lock stacks/${STACK}.packages docker/packages.txt /stack/
 RUN set -eux; \
     cd /stack; \
     grep -E '^(snapshot|os) ' ./*.lock >os.lock; \
-    grep -E '^(snapshot|yours) ' ./*.lock >yours.lock; \
+    grep -E '^(snapshot|os|yours) ' ./*.lock >yours.lock; \
     mv ./*.packages os.packages; mv packages.txt yours.packages
 
 

@@ -65,10 +65,10 @@ PUBLISHED = (
         as_of="2026-09-01",
         source=f"{JUPYTER}x86_64-cuda13-pytorch-notebook-1887c69601ed",
     ),
-    Published(  # `docker image ls`, four weeks after the image was built
+    Published(  # `docker image ls`, undated, four weeks after the image was built: 2.7.1 is of June
         "pytorch/pytorch:2.7.1-cuda11.8-cudnn9-runtime",
         unpacked_gb=6.48,
-        as_of="2025-07",
+        as_of="about 2025-07",
         source="https://github.com/GuillaumeMougeot/biom3d/blob/07af70261bd197fa0017c062e94ea7d5b1cfb059/docs/tuto/docker.md",
     ),
     Published(  # 13,291,800,576 bytes: each layer fetched, unpacked and counted

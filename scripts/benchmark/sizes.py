@@ -58,4 +58,4 @@ def _published_row(image: Published) -> list[str]:
 
 
 def _gigabytes(size_gb: float | None) -> str:
-    return UNKNOWN if size_gb is None else f"{size_gb:.2f} GB"
+    return UNKNOWN if size_gb is None else f"{size_gb:#.3g} GB"
