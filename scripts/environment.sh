@@ -3,6 +3,7 @@
 # shellcheck shell=bash
 
 set -euo pipefail
+CALLED_FROM=$PWD
 PROJECT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$PROJECT"
 
@@ -23,6 +24,9 @@ unknown_option() {
     exit 2
 }
 
+# from_here PATH: a path as the caller meant it, who may stand in another folder.
+from_here() { case $1 in /*) echo "$1" ;; *) echo "$CALLED_FROM/$1" ;; esac }
+
 # setting NAME [DEFAULT]: a variable's value as compose sees it: the environment's, else that of .env.
 setting() {
     local value=${!1:-}
@@ -42,6 +46,8 @@ require_engine() {
         "start yours, or let one be installed: ./scripts/up --install-engine"
     docker compose version >/dev/null 2>&1 || fail "this Docker has no compose plug-in" \
         "install docker-compose-plugin (Docker's packages) or docker-compose-v2 (Ubuntu)"
+    docker buildx version >/dev/null 2>&1 || fail "this Docker has no buildx plug-in" \
+        "install docker-buildx-plugin (Docker's packages) or docker-buildx (Debian, Ubuntu)"
     local version
     version=$(docker version -f '{{.Server.Version}}')
     [ "${version%%.*}" -ge 25 ] || fail "this Docker engine is $version, and too old" "install 25 or newer"
@@ -56,6 +62,7 @@ machine_mirror() {
 
 # A proxy that re-signs TLS needs its own certificates inside the build.
 CA_BUNDLE=$(setting CA_BUNDLE "${PIP_CERT:-${SSL_CERT_FILE:-/dev/null}}")
+case $CA_BUNDLE in /*) ;; *) CA_BUNDLE=$PROJECT/$CA_BUNDLE ;; esac # docker takes another for a volume's name
 export CA_BUNDLE
 [ -e "$CA_BUNDLE" ] || fail "CA_BUNDLE=$CA_BUNDLE does not exist" "name a file of PEM certificates, or unset it"
 
@@ -91,11 +98,13 @@ choose_mirrors() {
     DEBIAN_MIRROR=$archive/debian/$1
     DEBIAN_SECURITY_MIRROR=$archive/debian-security/$1
     answers "$DEBIAN_MIRROR/" && return
+    if [ -z "$(machine_mirror Debian)" ] || [ -z "$(machine_mirror Debian-Security)" ]; then
+        say "Debian's dated snapshot does not answer, and this machine knows no other mirror (DEBIAN_MIRROR, DEBIAN_SECURITY_MIRROR)"
+        return # what is built already needs none
+    fi
     say "Debian's dated snapshot does not answer: taking this machine's own mirror, whose packages may be newer"
     DEBIAN_MIRROR=$(machine_mirror Debian)
     DEBIAN_SECURITY_MIRROR=$(machine_mirror Debian-Security)
-    [ -n "$DEBIAN_MIRROR" ] && [ -n "$DEBIAN_SECURITY_MIRROR" ] ||
-        fail "no Debian mirror is known here" "set DEBIAN_MIRROR and DEBIAN_SECURITY_MIRROR"
 }
 
 # short_try COMMAND...: give up on a network that swallows packets.
@@ -116,7 +125,10 @@ choose_base() {
         BASE=$(pinned_base)
         docker image inspect "$BASE" >/dev/null 2>&1 && return
         # Pulled, so that it is here the next time too, with or without a network.
-        short_try docker buildx imagetools inspect "$BASE" && docker pull --quiet "$BASE" >/dev/null && return
+        if short_try docker buildx imagetools inspect "$BASE"; then
+            docker pull --quiet --platform linux/amd64 "$BASE" >/dev/null && return
+            fail "$BASE could not be pulled, though its registry answers" "try again; docker's own line above says why"
+        fi
         suite=${BASE#*:} suite=${suite%%-*}
         say "no registry answers with ${BASE%@*}: taking a base made from a Debian mirror"
         BASE=repro-env-base:$suite
@@ -186,6 +198,12 @@ choose_gpu() {
     fi
 }
 
+# bake OPTION...: build what the compose file describes. Newer versions ask before they read a
+# file outside the project, such as the certificates.
+bake() {
+    BUILDX_BAKE_ENTITLEMENTS_FS=0 docker buildx bake --file docker-compose.yml --load --provenance=false "$@" jupyter
+}
+
 # build_image NAME [OPTION...]: build the stack's image as the compose file says. Not by compose itself,
 # which writes the project's name into the image, so that each folder would get another one.
 build_image() {
@@ -195,7 +213,7 @@ build_image() {
     choose_mirrors "$(locked snapshot)"
     choose_source
     say "building the image of the $STACK stack (the first time takes minutes and several GB)"
-    docker buildx bake --file docker-compose.yml --load --provenance=false --set "jupyter.tags=$name" "$@" jupyter >&2 ||
+    bake --set "jupyter.tags=$name" "$@" >&2 ||
         fail "the image did not build; the lines above say which step failed and why" \
             "mend that and run this again: finished steps are kept"
     name_drift "$name"
@@ -205,14 +223,19 @@ build_image() {
 restore_image() {
     local kept=$1
     [ -f "$kept/saved.json" ] || fail "$kept holds no saved image" "make one where there is a network: scripts/image --save FOLDER"
-    STACK=$(json "$kept/saved.json" stack)
+    [ "$STACK" = "$(json "$kept/saved.json" stack)" ] ||
+        fail "$kept holds the $(json "$kept/saved.json" stack) stack, not $STACK" "name it: --stack $(json "$kept/saved.json" stack)"
     say "checking the saved image of the $STACK stack"
-    (cd "$kept" && sha256sum --check --quiet SHA256SUMS >&2) ||
+    python3 scripts/sums.py check "$kept" ||
         fail "$kept is not what was saved; the lines above name each file" "copy it again from where it was saved"
     say "loading it"
     docker load --quiet --input "$kept/image.tar" >/dev/null
     choose_source
-    case $SOURCE_COMMIT in unknown | "$(json "$kept/saved.json" revision)") return ;; esac
+    case $SOURCE_COMMIT in
+        unknown) say "this folder has no git, so the saved image is taken as it is"; return ;;
+        *-changed) ;;
+        "$(json "$kept/saved.json" revision)") return ;;
+    esac
     say "this checkout makes another image than the saved one: building it from what was saved"
     docker load --quiet --input "$kept/base.tar" >/dev/null
     BASE_IMAGE=$(json "$kept/saved.json" base)
@@ -231,8 +254,7 @@ print(functools.reduce(lambda value, key: value[key], sys.argv[2:], json.load(op
 build_resolver() {
     local log
     log=$(mktemp)
-    docker buildx bake --file docker-compose.yml --load --provenance=false --set jupyter.target=resolver \
-        --set "jupyter.tags=repro-env-resolver:$STACK" jupyter >"$log" 2>&1 || {
+    bake --set jupyter.target=resolver --set "jupyter.tags=repro-env-resolver:$STACK" >"$log" 2>&1 || {
         cat "$log" >&2
         rm "$log"
         fail "the image that resolves the Python locks did not build; the lines above say why" "mend that and run this again"

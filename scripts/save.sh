@@ -38,6 +38,9 @@ save() {
     [ ! -e "$1" ] || [ -z "$(ls -A "$1")" ] || fail "$1 is not empty" "name a new folder"
     mkdir -p "$1/packages" || fail "$1 can't be made" "name a folder that you may write to"
     kept=$(cd "$1" && pwd)
+    choose_source
+    [ "$(docker image inspect -f '{{index .Config.Labels "org.opencontainers.image.revision"}}' "repro-env:$STACK")" = "$SOURCE_COMMIT" ] ||
+        fail "repro-env:$STACK is not what this checkout makes" "build it first: scripts/image --stack $STACK"
     choose_base
     choose_mirrors "$(locked snapshot)"
     name=repro-env-base:$STACK-kept # a base pinned by its digest would lose its name
@@ -51,7 +54,6 @@ save() {
     say "keeping the wheels (gigabytes)"
     kept_wheels "$kept/packages"
     docker image inspect "repro-env:$STACK" -f '{"stack": "'"$STACK"'", "base": "'"$name"'", "revision": "{{index .Config.Labels "org.opencontainers.image.revision"}}"}' >"$kept/saved.json"
-    (cd "$kept" && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum) >"$kept.sums"
-    mv "$kept.sums" "$kept/SHA256SUMS"
+    python3 scripts/sums.py write "$kept"
     say "saved $(du -sh "$kept" | cut -f1); to use it, with or without a network: scripts/up --from $kept"
 }

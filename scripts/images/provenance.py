@@ -26,15 +26,15 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import subprocess
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from packageurl import PackageURL
 
+from images.archive import Archive
 from images.contents import Image, read_image, write_result
 from images.errors import ImageError
-from images.lock import SHA256, DebianPackage, Lock, PythonPackage, read_lock
+from images.lock import DebianPackage, Lock, PythonPackage, read_lock
 
 PROJECT = Path(__file__).resolve().parents[2]
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
@@ -53,6 +53,7 @@ class Build(NamedTuple):
     name: str
     digest: str  # of the image, bare hex
     commit: str
+    base: dict[str, Any]  # as the image tells it: reference, digest, pinned
     source_url: str = ""
     builder_id: str = UNIDENTIFIED_BUILDER
 
@@ -64,15 +65,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "locks. It is NOT SIGNED: it claims, and proves nothing by itself."
     )
     parser.add_argument("--stack", required=True, help="whose lock: tf or torch")
-    parser.add_argument("--digest", required=True, metavar="sha256:HEX", help="of the image")
+    parser.add_argument("--image", required=True, help="that was built; it says of what")
     parser.add_argument(
-        "--image", help="refuse unless this image, by its own account, is of these locks"
+        "--archive", type=Path, required=True, help="what `docker save` wrote of it: its digest"
     )
     parser.add_argument("--name", default="repro-env", help="of the image; default: repro-env")
-    parser.add_argument(
-        "--commit", help="that was built; default: this checkout's, if nothing in it is changed"
-    )
-    parser.add_argument("--source-url", default="", metavar="URL", help="where the commit is found")
     parser.add_argument(
         "--builder-id",
         default=UNIDENTIFIED_BUILDER,
@@ -83,18 +80,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Read the locks, write the statement."""
-    digest = _hex(args.digest, SHA256, "--digest", "sha256: and 64 lower-case hex digits")
+    """Read the locks and what the image says of itself, write the statement."""
     lock = read_lock(PROJECT / "stacks" / f"{args.stack}.lock")
-    commit = args.commit or commit_of_checkout(PROJECT)
-    commit = _hex(commit, "([0-9a-f]{40})", "--commit", "40 lower-case hex digits")
-    if args.image:
-        require_same(read_image(args.image), lock, commit)
+    image = read_image(args.image)
+    require_same(image, lock)
+    source = image.facts["source"]
     build = Build(
         name=args.name,
-        digest=digest,
-        commit=commit,
-        source_url=args.source_url,
+        digest=Archive(args.archive).manifest_digest.partition(":")[2],
+        commit=source["commit"],
+        base=image.facts["base"],
+        source_url=source["url"],
         builder_id=args.builder_id,
     )
     write_result(render(lock, build), args.output)
@@ -135,65 +131,34 @@ def dependencies(lock: Lock, build: Build) -> list[Descriptor]:
         _source(build),
         _file(f"stacks/{lock.path.name}", lock.sha256),
         _file(lock.python_file, lock.python_sha256),
-        _base(lock.base),
+        _base(build.base),
         *[_debian(package, _distro(lock.base)) for package in lock.debian],
         *[_python(package) for package in lock.python],
     ]
 
 
-def require_same(image: Image, lock: Lock, commit: str) -> None:
-    """Refuse an image that says that it was made of something else.
+def require_same(image: Image, lock: Lock) -> None:
+    """Refuse an image that says that it was made of something else, or of what nobody can fetch.
 
     Raises:
         ImageError: naming everything that differs.
     """
     facts = image.facts
     source = facts.get("source", {})
-    state = facts.get("os_packages", {}).get("state")
+    commit = source.get("commit")
     said = {
         "lock": (facts.get("lock"), f"sha256:{lock.sha256}"),
-        "commit": (source.get("commit"), commit),
         "changed since the commit": (source.get("changed"), False),
-        "Debian packages": (state, "locked"),
-        "base": (facts.get("base", {}).get("reference"), lock.base),
+        "Debian packages": (facts.get("os_packages", {}).get("state"), "locked"),
     }
     wrong = [f"{what}: {was}, not {now}" for what, (was, now) in said.items() if was != now]
+    if not re.fullmatch("[0-9a-f]{40}", str(commit)):
+        wrong.append(f"commit: {commit}")
     if wrong:
         raise ImageError(
-            f"{image.reference} was not made of this lock: " + "; ".join(wrong),
-            hint="build it from a clean checkout of the commit, with the pinned base and snapshot",
+            f"{image.reference} was not made of this lock and one commit: " + "; ".join(wrong),
+            hint="build it from a clean checkout of the commit: scripts/image",
         )
-
-
-def commit_of_checkout(folder: Path) -> str:
-    """Return the commit that a checkout is, exactly.
-
-    Raises:
-        ImageError: it is none, or holds changes that no commit has.
-    """
-    if _git(folder, "status", "--porcelain"):
-        raise ImageError(
-            "the checkout has changes that no commit holds",
-            hint="commit them, or name the commit that was built: --commit",
-        )
-    return _git(folder, "rev-parse", "HEAD")
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(folder), *arguments]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise ImageError(
-            "git does not know which commit this is", hint="name it with --commit"
-        ) from error
-
-
-def _hex(text: str, form: str, option: str, expected: str) -> str:
-    match = re.fullmatch(form, text)
-    if match is None:
-        raise ImageError(f"{option} {text!r} is not {expected}", hint="copy it whole")
-    return match[1]
 
 
 def _source(build: Build) -> Descriptor:
@@ -205,12 +170,16 @@ def _file(name: str, sha256: str) -> Descriptor:
     return {"name": name, "digest": {"sha256": sha256}}
 
 
-def _base(reference: str) -> Descriptor:
-    name, _, sha256 = reference.rpartition("@sha256:")
+def _base(base: dict[str, Any]) -> Descriptor:
+    algorithm, _, sha256 = base["digest"].partition(":")
+    described: Descriptor = {"name": "base", "digest": {algorithm: sha256}}
+    if not base["pinned"]:  # made from a mirror: the digest is its one layer's
+        return {**described, "annotations": {"reproEnv_reference": base["reference"]}}
+    name = base["reference"].partition("@")[0]
     repository, _, tag = name.rpartition(":")
     namespace, _, image = (repository or name).rpartition("/")
     purl = PackageURL("docker", namespace or None, image, tag if repository else None)
-    return {"name": "base", "uri": purl.to_string(), "digest": {"sha256": sha256}}
+    return {**described, "uri": purl.to_string()}
 
 
 def _distro(base: str) -> str:

@@ -106,7 +106,7 @@ class StackLock:
         kept = {
             name: locked[name]._replace(section=package.section)
             for name, package in offered.items()
-            if name in locked and name != self.options.package
+            if name in locked
         }
         return {**offered, **kept}
 

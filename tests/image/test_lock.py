@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.image.conftest import MakeStack, Stack, any_stack
 
 pytestmark = any_stack
@@ -10,7 +12,8 @@ pytestmark = any_stack
 def test_the_locks_follow_from_what_is_asked_for(stack: Stack) -> None:
     result = stack.run("./scripts/lock", "--check")
 
-    assert (result.returncode, result.stdout) == (0, ""), result.stdout + result.stderr
+    told = [line for line in result.stdout.splitlines() if not line.startswith("drifted: ")]
+    assert (result.returncode, told) == (0, []), result.stdout + result.stderr
 
 
 def test_a_package_that_is_not_in_the_lock_is_noticed_and_nothing_written(
@@ -24,7 +27,7 @@ def test_a_package_that_is_not_in_the_lock_is_noticed_and_nothing_written(
     result = stack.run("./scripts/lock", "--check")
 
     assert result.returncode == 1
-    assert "+toolz==" in result.stdout
+    assert re.search(r"^requirements\.txt: toolz \S+ added$", result.stdout, re.M)
     assert "run scripts/lock" in result.stderr
     assert lock.read_bytes() == before
 

@@ -5,6 +5,7 @@ Here with the layer of the operating system alone; scripts/image --verify compar
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,8 +21,7 @@ NAME = "repro-env-test-layer"
 BUILD = """
 . scripts/environment.sh
 choose_stack; choose_base; choose_mirrors "$(locked snapshot)"; choose_source
-docker buildx bake --file docker-compose.yml --load --provenance=false --no-cache \
-    --set jupyter.target=os --set "jupyter.tags=$0" jupyter
+bake --no-cache --set jupyter.target=os --set "jupyter.tags=$0"
 """
 
 
@@ -48,7 +48,8 @@ def verify(first: Stack, second: Stack) -> subprocess.CompletedProcess[str]:
 def _images() -> Iterator[None]:
     yield
     for tag in ("first", "second"):
-        docker.from_env().images.remove(f"{NAME}:{tag}")
+        with contextlib.suppress(docker.errors.ImageNotFound):
+            docker.from_env().images.remove(f"{NAME}:{tag}")
 
 
 def test_two_checkouts_build_the_same_bits(make_stack: MakeStack) -> None:
@@ -107,3 +108,16 @@ def change(clone: Path, name: str) -> None:
     author = ["-c", "user.name=test", "-c", "user.email=test@example.invalid"]
     subprocess.run(["git", "add", "--all"], cwd=clone, check=True)
     subprocess.run(["git", *author, "commit", "-qm", "change"], cwd=clone, check=True)
+
+
+def test_what_one_stack_is_built_on_does_not_reach_the_next() -> None:
+    ask = """
+        . scripts/environment.sh
+        for stack in tf torch; do (choose_stack $stack; choose_base 2>/dev/null; echo "$BASE"); done
+    """
+    told = subprocess.run(
+        ["bash", "-c", ask], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+
+    bases = told.stdout.split()
+    assert ("bullseye" in bases[0], "bookworm" in bases[1]) == (True, True)
