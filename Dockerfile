@@ -2,10 +2,11 @@
 # Layers stand in the order of how seldom they change, so that a new package in
 # requirements.in never touches the gigabytes of CUDA libraries and frameworks.
 #
-# Each step that writes into the image ends with `settle`, which gives what it wrote one fixed
-# time: so any two builds of a commit are the same bit for bit, whoever makes them, whenever.
-# That is also why files are installed from a mount and never copied: a copy keeps the times
-# of the checkout.
+# Any two builds of a commit are the same bit for bit, whoever makes them, whenever:
+# - Each step that writes into the image ends with `settle`, which gives what it wrote one fixed time.
+# - All that a step needs is mounted below /mnt, in memory: a mount makes a file to stand on, and a
+#   folder that changes and changes back is in the layer or not, as the engine pleases. So is /tmp.
+# - Files are installed from a mount and never copied: a copy keeps the times of the checkout.
 
 ARG STACK=tf
 ARG BASE_IMAGE=base-${STACK}
@@ -15,6 +16,11 @@ FROM debian:bookworm-slim@sha256:abd67ffcfa541b485a3dff59865ab629aa048a6c613e639
 
 # What `scripts/image --save` kept, where a build without a network is given it; else nothing.
 FROM scratch AS saved
+
+
+# ---- what the steps below are made with
+FROM scratch AS tools
+COPY --chmod=755 docker/apt-install docker/apt-sources docker/compile docker/describe docker/pip-install docker/settle /
 
 
 # ---- what the operating system's layers are locked to
@@ -31,18 +37,18 @@ RUN set -eux; \
 # ---- the operating system: also what scripts/lock resolves the Python locks in
 FROM ${BASE_IMAGE} AS os
 ARG BASE_IMAGE
-RUN --mount=type=bind,from=os-lock,source=/stack/os.lock,target=/lock/os.lock \
-    --mount=type=bind,from=os-lock,source=/stack/os.packages,target=/lock/os.packages \
-    --mount=type=bind,source=docker/apt-install,target=/usr/local/sbin/apt-install \
-    --mount=type=bind,source=docker/apt-sources,target=/usr/local/sbin/apt-sources \
-    --mount=type=bind,source=docker/compile,target=/usr/local/sbin/compile \
-    --mount=type=bind,source=docker/settle,target=/usr/local/sbin/settle \
-    --mount=type=bind,from=saved,target=/saved \
-    --mount=type=secret,id=ca,target=/run/ca.crt \
-    --mount=type=secret,id=debian_mirror \
-    --mount=type=secret,id=debian_security_mirror \
+RUN --mount=type=tmpfs,target=/tmp \
+    --mount=type=tmpfs,target=/mnt \
+    --mount=type=bind,from=tools,target=/mnt/tools \
+    --mount=type=bind,from=os-lock,source=/stack/os.lock,target=/mnt/os.lock \
+    --mount=type=bind,from=os-lock,source=/stack/os.packages,target=/mnt/os.packages \
+    --mount=type=bind,from=saved,target=/mnt/saved \
+    --mount=type=secret,id=ca,target=/mnt/ca.crt \
+    --mount=type=secret,id=debian_mirror,target=/mnt/debian_mirror \
+    --mount=type=secret,id=debian_security_mirror,target=/mnt/debian_security_mirror \
     set -eux; \
-    apt-install /lock/os.lock /lock/os.packages; \
+    PATH=/mnt/tools:$PATH; \
+    apt-install /mnt/os.lock /mnt/os.packages; \
     rm -f /etc/ssh/ssh_host_*; \
     git --version; python3 --version; tini --version; tmux -V; ssh -V; \
     settle
@@ -55,15 +61,15 @@ RUN grep -oE '^(build|click|importlib-metadata|packaging|pip|pip-tools|pyproject
         requirements.txt >tools.txt
 
 FROM ${BASE_IMAGE} AS resolver
-COPY docker/apt-sources /usr/local/sbin/
 COPY --from=tool-lock tools.txt /
 # hadolint ignore=DL3008  # only its Python counts, and the release decides that
-RUN --mount=type=secret,id=ca,target=/run/ca.crt \
-    --mount=type=secret,id=debian_mirror \
-    --mount=type=secret,id=debian_security_mirror \
+RUN --mount=type=bind,from=tools,target=/mnt/tools \
+    --mount=type=secret,id=ca,target=/mnt/ca.crt \
+    --mount=type=secret,id=debian_mirror,target=/mnt/debian_mirror \
+    --mount=type=secret,id=debian_security_mirror,target=/mnt/debian_security_mirror \
     set -eux; \
-    [ ! -s /run/ca.crt ] || export PIP_CERT=/run/ca.crt; \
-    apt-sources "$(cat /run/secrets/debian_mirror)" "$(cat /run/secrets/debian_security_mirror)"; \
+    [ ! -s /mnt/ca.crt ] || export PIP_CERT=/mnt/ca.crt; \
+    /mnt/tools/apt-sources "$(cat /mnt/debian_mirror)" "$(cat /mnt/debian_security_mirror)"; \
     DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends ca-certificates python3 python3-venv; \
     python3 -m venv /opt/resolver; \
     /opt/resolver/bin/pip install -q "$(grep ^pip== tools.txt)"; \
@@ -88,53 +94,55 @@ RUN set -eux; \
 FROM os AS environment
 ENV VIRTUAL_ENV=/opt/venv PATH=/opt/venv/bin:$PATH
 # Debian's own pip, straight from its wheel, fetches the locked one.
-RUN --mount=type=bind,from=split,source=/lock/layers/pip.txt,target=/lock/pip.txt \
-    --mount=type=bind,source=docker/pip-install,target=/usr/local/sbin/pip-install \
-    --mount=type=bind,source=docker/compile,target=/usr/local/sbin/compile \
-    --mount=type=bind,source=docker/settle,target=/usr/local/sbin/settle \
-    --mount=type=bind,from=saved,target=/saved \
-    --mount=type=cache,target=/root/.cache/pip \
-    --mount=type=secret,id=ca,target=/run/ca.crt \
+RUN --mount=type=tmpfs,target=/tmp \
+    --mount=type=tmpfs,target=/mnt \
+    --mount=type=bind,from=tools,target=/mnt/tools \
+    --mount=type=bind,from=split,source=/lock/layers/pip.txt,target=/mnt/pip.txt \
+    --mount=type=cache,target=/mnt/cache \
+    --mount=type=bind,from=saved,target=/mnt/saved \
+    --mount=type=secret,id=ca,target=/mnt/ca.crt \
     set -eux; \
+    PATH=/mnt/tools:$PATH; \
     python3 -m venv --without-pip "$VIRTUAL_ENV"; \
-    PYTHONPATH=$(echo /usr/share/python-wheels/pip-*.whl) pip-install --require-hashes -r /lock/pip.txt; \
+    PYTHONPATH=$(echo /usr/share/python-wheels/pip-*.whl) pip-install --require-hashes -r /mnt/pip.txt; \
     pip --version
-RUN --mount=type=bind,from=split,source=/lock/layers/cuda.txt,target=/lock/cuda.txt \
-    --mount=type=bind,source=docker/pip-install,target=/usr/local/sbin/pip-install \
-    --mount=type=bind,source=docker/compile,target=/usr/local/sbin/compile \
-    --mount=type=bind,source=docker/settle,target=/usr/local/sbin/settle \
-    --mount=type=bind,from=saved,target=/saved \
-    --mount=type=cache,target=/root/.cache/pip \
-    --mount=type=secret,id=ca,target=/run/ca.crt \
+RUN --mount=type=tmpfs,target=/tmp \
+    --mount=type=tmpfs,target=/mnt \
+    --mount=type=bind,from=tools,target=/mnt/tools \
+    --mount=type=bind,from=split,source=/lock/layers/cuda.txt,target=/mnt/cuda.txt \
+    --mount=type=cache,target=/mnt/cache \
+    --mount=type=bind,from=saved,target=/mnt/saved \
+    --mount=type=secret,id=ca,target=/mnt/ca.crt \
     set -eux; \
-    pip-install --require-hashes -r /lock/cuda.txt; \
+    PATH=/mnt/tools:$PATH; \
+    pip-install --require-hashes -r /mnt/cuda.txt; \
     mkdir "$VIRTUAL_ENV/lib/cuda"; \
     find "$VIRTUAL_ENV" -path '*/nvidia/*/lib/*.so*' -exec ln -s -t "$VIRTUAL_ENV/lib/cuda" '{}' +; \
     settle
-RUN --mount=type=bind,from=split,source=/lock/layers/frameworks.txt,target=/lock/frameworks.txt \
-    --mount=type=bind,source=docker/pip-install,target=/usr/local/sbin/pip-install \
-    --mount=type=bind,source=docker/compile,target=/usr/local/sbin/compile \
-    --mount=type=bind,source=docker/settle,target=/usr/local/sbin/settle \
-    --mount=type=bind,from=saved,target=/saved \
-    --mount=type=cache,target=/root/.cache/pip \
-    --mount=type=secret,id=ca,target=/run/ca.crt \
-    pip-install --require-hashes -r /lock/frameworks.txt
-RUN --mount=type=bind,from=split,source=/lock/layers/libraries.txt,target=/lock/libraries.txt \
-    --mount=type=bind,source=docker/pip-install,target=/usr/local/sbin/pip-install \
-    --mount=type=bind,source=docker/compile,target=/usr/local/sbin/compile \
-    --mount=type=bind,source=docker/settle,target=/usr/local/sbin/settle \
-    --mount=type=bind,from=saved,target=/saved \
-    --mount=type=cache,target=/root/.cache/pip \
-    --mount=type=secret,id=ca,target=/run/ca.crt \
-    pip-install --require-hashes -r /lock/libraries.txt
-RUN --mount=type=bind,from=split,source=/lock/layers/rest.txt,target=/lock/rest.txt \
-    --mount=type=bind,source=docker/pip-install,target=/usr/local/sbin/pip-install \
-    --mount=type=bind,source=docker/compile,target=/usr/local/sbin/compile \
-    --mount=type=bind,source=docker/settle,target=/usr/local/sbin/settle \
-    --mount=type=bind,from=saved,target=/saved \
-    --mount=type=cache,target=/root/.cache/pip \
-    --mount=type=secret,id=ca,target=/run/ca.crt \
-    pip-install --require-hashes -r /lock/rest.txt
+RUN --mount=type=tmpfs,target=/tmp \
+    --mount=type=tmpfs,target=/mnt \
+    --mount=type=bind,from=tools,target=/mnt/tools \
+    --mount=type=bind,from=split,source=/lock/layers/frameworks.txt,target=/mnt/frameworks.txt \
+    --mount=type=cache,target=/mnt/cache \
+    --mount=type=bind,from=saved,target=/mnt/saved \
+    --mount=type=secret,id=ca,target=/mnt/ca.crt \
+    PATH=/mnt/tools:$PATH; pip-install --require-hashes -r /mnt/frameworks.txt
+RUN --mount=type=tmpfs,target=/tmp \
+    --mount=type=tmpfs,target=/mnt \
+    --mount=type=bind,from=tools,target=/mnt/tools \
+    --mount=type=bind,from=split,source=/lock/layers/libraries.txt,target=/mnt/libraries.txt \
+    --mount=type=cache,target=/mnt/cache \
+    --mount=type=bind,from=saved,target=/mnt/saved \
+    --mount=type=secret,id=ca,target=/mnt/ca.crt \
+    PATH=/mnt/tools:$PATH; pip-install --require-hashes -r /mnt/libraries.txt
+RUN --mount=type=tmpfs,target=/tmp \
+    --mount=type=tmpfs,target=/mnt \
+    --mount=type=bind,from=tools,target=/mnt/tools \
+    --mount=type=bind,from=split,source=/lock/layers/rest.txt,target=/mnt/rest.txt \
+    --mount=type=cache,target=/mnt/cache \
+    --mount=type=bind,from=saved,target=/mnt/saved \
+    --mount=type=secret,id=ca,target=/mnt/ca.crt \
+    PATH=/mnt/tools:$PATH; pip-install --require-hashes -r /mnt/rest.txt
 
 
 # ---- our own wheel
@@ -147,30 +155,32 @@ RUN PIP_DISABLE_PIP_VERSION_CHECK=1 pip wheel --no-index --no-deps --no-build-is
 # ---- the image
 FROM environment AS image
 ARG BASE_IMAGE
-RUN --mount=type=bind,from=os-lock,source=/stack/yours.lock,target=/lock/yours.lock \
-    --mount=type=bind,from=os-lock,source=/stack/yours.packages,target=/lock/yours.packages \
-    --mount=type=bind,source=docker/apt-install,target=/usr/local/sbin/apt-install \
-    --mount=type=bind,source=docker/apt-sources,target=/usr/local/sbin/apt-sources \
-    --mount=type=bind,source=docker/compile,target=/usr/local/sbin/compile \
-    --mount=type=bind,source=docker/settle,target=/usr/local/sbin/settle \
-    --mount=type=bind,from=saved,target=/saved \
-    --mount=type=secret,id=ca,target=/run/ca.crt \
-    --mount=type=secret,id=debian_mirror \
-    --mount=type=secret,id=debian_security_mirror \
-    apt-install /lock/yours.lock /lock/yours.packages
+RUN --mount=type=tmpfs,target=/tmp \
+    --mount=type=tmpfs,target=/mnt \
+    --mount=type=bind,from=tools,target=/mnt/tools \
+    --mount=type=bind,from=os-lock,source=/stack/yours.lock,target=/mnt/yours.lock \
+    --mount=type=bind,from=os-lock,source=/stack/yours.packages,target=/mnt/yours.packages \
+    --mount=type=bind,from=saved,target=/mnt/saved \
+    --mount=type=secret,id=ca,target=/mnt/ca.crt \
+    --mount=type=secret,id=debian_mirror,target=/mnt/debian_mirror \
+    --mount=type=secret,id=debian_security_mirror,target=/mnt/debian_security_mirror \
+    PATH=/mnt/tools:$PATH; apt-install /mnt/yours.lock /mnt/yours.packages
 
-RUN --mount=type=bind,from=wheel,source=/dist,target=/dist \
-    --mount=type=bind,source=docker/pip-install,target=/usr/local/sbin/pip-install \
-    --mount=type=bind,source=docker/compile,target=/usr/local/sbin/compile \
-    --mount=type=bind,source=docker/settle,target=/usr/local/sbin/settle \
+RUN --mount=type=tmpfs,target=/tmp \
+    --mount=type=tmpfs,target=/mnt \
+    --mount=type=bind,from=tools,target=/mnt/tools \
+    --mount=type=bind,from=wheel,source=/dist,target=/mnt/dist \
     set -eux; \
-    pip-install --no-index /dist/*.whl; \
+    PATH=/mnt/tools:$PATH; \
+    pip-install --no-index /mnt/dist/*.whl; \
     pip check
 
 # Any uid gets a name, a home and a place for both: what the entrypoint writes needs no root.
-RUN --mount=type=bind,source=docker,target=/docker \
+RUN --mount=type=tmpfs,target=/tmp \
+    --mount=type=tmpfs,target=/mnt \
+    --mount=type=bind,source=docker,target=/mnt/docker \
     set -eux; \
-    cd /docker; \
+    cd /mnt/docker; \
     install -m 644 profile /etc/; \
     install -m 644 packages.txt sshd_config /etc/repro/; \
     install -m 755 entrypoint start-sshd session-shell healthcheck /usr/local/bin/; \
@@ -207,12 +217,19 @@ ARG STACK
 ARG BASE_DIGEST=
 ARG SOURCE_COMMIT=unknown
 ARG SOURCE_URL=
-RUN --mount=type=bind,source=docker,target=/docker \
-    --mount=type=bind,source=stacks,target=/stacks \
-    --mount=type=bind,from=split,source=/lock,target=/lock \
+# The build ends by proving itself, as a user will find it.
+# Keras writes to HOME when it is imported, and the user's own must not exist yet.
+RUN --mount=type=tmpfs,target=/tmp \
+    --mount=type=tmpfs,target=/mnt \
+    --mount=type=bind,from=tools,target=/mnt/tools \
+    --mount=type=bind,source=stacks,target=/mnt/stacks \
+    --mount=type=bind,from=split,source=/lock,target=/mnt/lock \
     set -eux; \
-    /docker/describe /stacks/${STACK}.lock /lock/requirements.txt; \
-    /docker/settle
+    PATH=/mnt/tools:$PATH; \
+    describe /mnt/stacks/${STACK}.lock /mnt/lock/requirements.txt; \
+    settle; \
+    HOME=/tmp TF_CPP_MIN_LOG_LEVEL=2 \
+        setpriv --reuid 1000 --regid 1000 --clear-groups python /mnt/lock/prove /mnt/lock/requirements.txt
 LABEL org.opencontainers.image.title="repro-env" \
       org.opencontainers.image.description="JupyterLab and SSH on pinned TensorFlow and PyTorch; runs repeat bit for bit" \
       org.opencontainers.image.licenses="MIT" \
@@ -223,11 +240,6 @@ LABEL org.opencontainers.image.title="repro-env" \
 
 USER 1000:1000
 WORKDIR /workspace
-# The build ends by proving itself, as a user will find it.
-# Keras writes to HOME when it is imported, and the user's own must not exist yet.
-RUN --mount=type=bind,from=split,source=/lock,target=/lock \
-    --mount=type=tmpfs,target=/tmp \
-    HOME=/tmp TF_CPP_MIN_LOG_LEVEL=2 python /lock/prove /lock/requirements.txt
 EXPOSE 8888 2222
 ENTRYPOINT ["tini", "--", "entrypoint"]
 CMD ["jupyter"]

@@ -8,9 +8,9 @@ kept_wheels() {
     requirements=${requirements% *}
     build_resolver
     docker run --rm --mount "type=bind,source=$PROJECT,target=/project,readonly" --mount "type=bind,source=$1,target=/kept" \
-        --volume repro-env-lock-cache:/cache --volume "$CA_BUNDLE:/run/ca.crt:ro" --env PIP_CACHE_DIR=/cache/pip \
+        --volume repro-env-lock-cache:/cache --volume "$CA_BUNDLE:/mnt/ca.crt:ro" --env PIP_CACHE_DIR=/cache/pip \
         "repro-env-resolver:$STACK" sh -c '
-            [ ! -s /run/ca.crt ] || export PIP_CERT=/run/ca.crt
+            [ ! -s /mnt/ca.crt ] || export PIP_CERT=/mnt/ca.crt
             /opt/resolver/bin/pip download --quiet --disable-pip-version-check --no-deps --require-hashes --dest /kept/wheels -r "/project/$1"
             chown -R "$2" /kept' sh "$requirements" "$(id -u):$(id -g)" >&2
 }
@@ -18,7 +18,7 @@ kept_wheels() {
 # kept_debs FOLDER: the Debian packages that the build adds to its base, and apt's index of them.
 kept_debs() {
     docker run --rm --mount "type=bind,source=$PROJECT,target=/project,readonly" --mount "type=bind,source=$1,target=/kept" \
-        --volume "$CA_BUNDLE:/run/ca.crt:ro" "$BASE" sh -ec '
+        --volume "$CA_BUNDLE:/mnt/ca.crt:ro" "$BASE" sh -ec '
             /project/docker/apt-sources "$1" "$2"
             mkdir -p /kept/debs/partial
             apt-get -qq -y -o Dir::Cache::archives=/kept/debs -o APT::Keep-Downloaded-Packages=true --download-only \

@@ -15,7 +15,7 @@ PIP = "pip install --no-deps --no-compile -r {lock}"
 
 DOWNLOAD = """
 cmp -s {lock} /wheels/lock.txt && exit
-[ ! -s /run/ca.crt ] || export PIP_CERT=/run/ca.crt
+[ ! -s /mnt/ca.crt ] || export PIP_CERT=/run/ca.crt
 rm -rf /wheels/*
 python3 -m venv --without-pip /tmp/venv
 PYTHONPATH=$(echo /usr/share/python-wheels/pip-*.whl) /tmp/venv/bin/python -m pip install -q \
@@ -70,7 +70,7 @@ def _wheels(stack: Stack) -> str:
 def _download(stack: Stack, image: str, lock: str) -> None:
     """Fetch the lock's wheels into a volume, unless they are there."""
     folders = [f"{PROJECT}:/project:ro", f"{_wheels(stack)}:/wheels"]
-    folders += [f"{stack.settings()['CA_BUNDLE']}:/run/ca.crt:ro"]
+    folders += [f"{stack.settings()['CA_BUNDLE']}:/mnt/ca.crt:ro"]
     volumes = [f"--volume={folder}" for folder in folders]
     output("docker", "run", "--rm", *volumes, image, "sh", "-euc", DOWNLOAD.format(lock=lock))
 

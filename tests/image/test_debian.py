@@ -28,9 +28,8 @@ echo tini >os.packages
 apt-lock "$main" "$security" os.packages none >os.lock
 echo "snapshot $snapshot" >>os.lock
 rm -rf /var/lib/apt/lists/*
-mkdir -p /run/secrets
-echo "$main" >/run/secrets/debian_mirror
-echo "$security" >/run/secrets/debian_security_mirror
+echo "$main" >/mnt/debian_mirror
+echo "$security" >/mnt/debian_security_mirror
 sed -i "$change" os.lock
 apt-install os.lock os.packages
 echo "--- drifted:"
@@ -58,7 +57,7 @@ def install() -> Install:
     ) -> subprocess.CompletedProcess[str]:
         env = {"main": main, "security": security, "change": change, "snapshot": snapshot}
         options = [f"--env={name}={value}" for name, value in env.items()]
-        options += [f"--volume={PROJECT}:/project:ro", f"--volume={ca}:/run/ca.crt:ro"]
+        options += [f"--volume={PROJECT}:/project:ro", f"--volume={ca}:/mnt/ca.crt:ro"]
         command = ["docker", "run", "--rm", f"--env=BASE_IMAGE=base-{STACK}", *options, base]
         return subprocess.run(
             [*command, "sh", "-c", SCRIPT], capture_output=True, text=True, check=False

@@ -138,7 +138,7 @@ def test_no_certificate_of_the_build_is_left() -> None:
     content = bundle.read_bytes()
     find = f"find / -xdev -type f -size {len(content)}c -exec sha256sum {{}} +"
 
-    assert inside("sh", "-c", "[ ! -s /run/ca.crt ] && echo none") == "none\n"
+    assert inside("sh", "-c", "[ ! -s /mnt/ca.crt ] && echo none") == "none\n"
     assert not content or hashlib.sha256(content).hexdigest() not in inside("sh", "-c", find)
 
 
