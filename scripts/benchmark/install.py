@@ -15,7 +15,7 @@ PIP = "pip install --no-deps --no-compile -r {lock}"
 
 DOWNLOAD = """
 cmp -s {lock} /wheels/lock.txt && exit
-[ ! -s /mnt/ca.crt ] || export PIP_CERT=/run/ca.crt
+[ ! -s /mnt/ca.crt ] || export PIP_CERT=/mnt/ca.crt
 rm -rf /wheels/*
 python3 -m venv --without-pip /tmp/venv
 PYTHONPATH=$(echo /usr/share/python-wheels/pip-*.whl) /tmp/venv/bin/python -m pip install -q \
@@ -79,8 +79,11 @@ def _mount(step: Step) -> str:
     """Return shell code that puts a step's mounts where it looks for them."""
     copies = []
     for mount in step.binds:
-        origin = mount.get("from", "")
+        origin, target = mount.get("from", ""), mount["target"]
         if origin == "saved":  # empty, unless a build without a network is given it
+            continue
+        if origin == "tools":
+            copies.append(f"mkdir -p {target}; cp /project/docker/* {target}")
             continue
         if origin not in ("", "split"):
             raise BenchmarkError(
@@ -88,7 +91,6 @@ def _mount(step: Step) -> str:
                 "teach scripts/benchmark/install.py where its files are",
             )
         source = ("/split" if origin else "/project/") + mount["source"]
-        target = mount["target"]
         copies.append(f"mkdir -p $(dirname {target}); cp {source} {target}")
     return "\n".join(copies)
 
