@@ -223,3 +223,12 @@ def test_keys_and_settings_are_ignored_by_git_and_the_image() -> None:
 
     assert told.stdout.split() == ignored
     assert read(".dockerignore").splitlines()[1] == "*"
+
+
+def test_each_released_image_has_a_whole_digest() -> None:
+    table = re.search(r"## Releases\n\n(?:\|.*\n)+", read("docs/images.md"))
+
+    assert table
+    rows = table[0].splitlines()[4:]
+    assert {row.split("|")[3].strip() for row in rows} == set(STACKS)
+    assert [row for row in rows if not re.search(r"\| sha256:[0-9a-f]{64} \|$", row)] == []
