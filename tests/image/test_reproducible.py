@@ -74,7 +74,7 @@ def test_a_step_that_keeps_its_times_is_named(make_stack: MakeStack) -> None:
     assert ids[0] != ids[1]
     result = verify(first, second)
     assert result.returncode == 1
-    assert "apt-install" in result.stdout
+    assert "layer 2, RUN " in result.stdout
     assert "  bin: time " in result.stdout
     assert result.stdout.splitlines()[-1].startswith("different: sha256:")
 
