@@ -23,7 +23,7 @@ def test_it_prints_a_url_that_lets_in_and_an_ssh_command_that_works(make_stack: 
     said = result.stdout
     assert said.startswith("\nJupyterLab ")  # progress is on the other stream
     assert "==> building the image" in result.stderr
-    assert "[jupyter environment " in result.stderr
+    assert "[environment " in result.stderr
     url = re.search(r"JupyterLab\s+(\S+)/lab\?token=(\S+)", said)
     ssh = re.search(r"SSH\s+(ssh .*)", said)
     assert url is not None
