@@ -199,6 +199,7 @@ RUN --mount=type=tmpfs,target=/tmp \
 # knobs: begin
 ENV REPRO_SEED=42 \
     PYTHONHASHSEED=0 \
+    REPRO_UNSEEDED=derive \
     TF_DETERMINISTIC_OPS=1 \
     TORCHINDUCTOR_DETERMINISTIC=1 \
     CUBLAS_WORKSPACE_CONFIG=:4096:8 \

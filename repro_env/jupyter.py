@@ -6,10 +6,9 @@ the process is seeded again just before the first cell that is the user's.
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
-from repro_env import seeding, settings
+from repro_env import seeding
 from repro_env.startup import stop
 
 if TYPE_CHECKING:
@@ -18,8 +17,8 @@ if TYPE_CHECKING:
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Seed again before the first cell of the user's; without a seed, do nothing."""
-    seed = settings.read_seed(os.environ)
-    if seed is None:
+    seeder = seeding.active
+    if seeder is None:
         return
 
     def seed_first_cell(info: ExecutionInfo) -> None:
@@ -27,7 +26,7 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
             return
         shell.events.unregister("pre_run_cell", seed_first_cell)
         try:
-            seeding.seed_loaded(seed)
+            seeder.seed_loaded()
         except Exception as error:  # IPython would print it and run the cell
             stop(error)
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from repro_env.errors import SettingError
 
 SEEDS = range(2**32)
+UNSEEDED = ("derive", "warn", "off")
 
 BEFORE_INTERPRETER = "before the interpreter starts"
 BEFORE_IMPORT = "before the library is imported"
@@ -84,6 +85,15 @@ KNOBS = (
         source="https://docs.python.org/3/using/cmdline.html#envvar-PYTHONHASHSEED",
         legal=SEEDS,
         required=True,
+    ),
+    Knob(
+        name="REPRO_UNSEEDED",
+        value="derive",
+        when=BEFORE_INTERPRETER,
+        why="NumPy's generators without a seed, as of `default_rng()`, ask the operating system; "
+        "derive gives each a seed of its own, warn says where they are made, off leaves them alone",
+        source="https://numpy.org/doc/stable/reference/random/bit_generators/generated/numpy.random.SeedSequence.html",
+        legal=UNSEEDED,
     ),
     Knob(
         name="TF_DETERMINISTIC_OPS",

@@ -1,10 +1,15 @@
 """Seed this process: what is loaded now, and the rest right after the user's own import of it.
 
-No library is imported for the user. On the path of every Python start, so a library's module
-here is imported only when its turn comes.
+The main process draws what the plain seed gives. A child draws from seeds derived from the run's
+seed and the child's place among the run's processes (`processes`).
+
+No library is imported for the user. On the path of every Python start, so it is one module, and
+ours for a library is imported only when its turn comes.
 """
 
+import os
 import sys
+from _thread import RLock  # what threading is built on, without its cost
 
 TYPE_CHECKING = False  # typing's own constant costs the import of typing
 if TYPE_CHECKING:
@@ -12,6 +17,7 @@ if TYPE_CHECKING:
     from importlib.abc import Loader
     from importlib.machinery import ModuleSpec
     from types import ModuleType
+    from typing import Any, NoReturn
 
 # The module whose import completes a library's generator, and our module for that library.
 LIBRARIES = {
@@ -21,62 +27,145 @@ LIBRARIES = {
     "tensorflow": "tensorflow",
     "keras.backend": "keras",
 }
+# Modules that start processes, or that draw what must not repeat, and ours for each.
+OTHERS = {
+    "multiprocessing.process": "multiprocessing",
+    "torch.utils.data.dataloader": "dataloader",
+    "ray": "ray",
+    "jupyter_server.serverapp": "jupyter_server",
+}
+# Imported by every start, or known to bring no seeder: not worth looking for strangers' seeders.
+FAMILIAR = ("sitecustomize", "usercustomize", "numpy", "torch", "tensorflow", "keras", "repro_env")
 
 
-def seed_loaded(seed: int) -> None:
-    """Seed every library that is imported already, each with the plain seed."""
-    for name in LIBRARIES:
-        if name in sys.modules:
-            _library(name).seed(seed)
-
-
-def install(seed: int, stop: "Callable[[Exception], None]") -> None:
-    """Seed what is loaded, and have the rest seeded when it is imported.
+class Process:
+    """What this process draws from: the run's seed, and its place among the run's processes.
 
     Args:
         seed: The plain seed, 0..2^32-1.
-        stop: Called with the exception when a library can't be seeded; must not return, since
-            the import would then go on unseeded.
-
-    Called again, it does nothing: in a virtual environment `site` runs every `.pth` file twice.
+        place: How it was started, from the main process down: `process 2/fork 1`; empty there.
     """
-    if any(isinstance(finder, SeedAfterImport) for finder in sys.meta_path):
-        return
-    finder = SeedAfterImport(seed, stop)
-    sys.meta_path.insert(0, finder)
-    for name in LIBRARIES:
-        if name in sys.modules:
-            finder.prepare(name)
+
+    def __init__(self, seed: int, place: str = "") -> None:
+        self.seed = seed
+        self.place = place
+        self.forks = 0  # children that this process has forked
+        self.unseeded = 0  # generators that NumPy was asked for without a seed
+        self.lock = RLock()  # held while one of the two changes, and during a fork
+
+    def seed_of(self, library: str) -> int:
+        """Return what a library is seeded with: the plain seed; in a child, 128 bits of its own."""
+        if not self.place:
+            return self.seed
+        from repro_env import processes
+
+        return processes.derive(self.seed, self.place, "library", library)
+
+    def count_unseeded(self) -> int:
+        """Return how many generators were asked for without a seed, with this one."""
+        with self.lock:
+            self.unseeded += 1
+            return self.unseeded
 
 
-class SeedAfterImport:
-    """A finder that finds nothing itself: it has a library seeded each time its module has run."""
+class Seeder:
+    """Keeps this process's libraries seeded; there is at most one, `seeding.active`.
 
-    def __init__(self, seed: int, stop: "Callable[[Exception], None]") -> None:
-        self._seed = seed
-        self._stop = stop
+    It is a finder that finds nothing itself: it prepares a library each time its module has run.
+
+    Args:
+        process: What to seed with.
+        refuse: Called with the exception when a library can't be seeded; must not return, since
+            the import would then go on unseeded.
+    """
+
+    def __init__(self, process: Process, refuse: "Callable[[Exception], NoReturn]") -> None:
+        self.process = process
+        self._refuse = refuse
+        self._strangers: "dict[str, Any] | None" = None  # seeders of other packages, once sought
+
+    def start(self) -> None:
+        """Follow the imports and the forks to come; prepare what is loaded."""
+        sys.meta_path.insert(0, self)
+        os.register_at_fork(
+            before=self._before_fork,
+            after_in_parent=self._after_fork_in_parent,
+            after_in_child=self._after_fork_in_child,
+        )
+        for name in (*LIBRARIES, *OTHERS):
+            if name in sys.modules:
+                self.prepare(name)
+
+    def move(self, place: str, seed: "int | None" = None) -> None:
+        """Be another process from now on: seed again, and let its children know."""
+        self.process = Process(self.process.seed if seed is None else seed, place)
+        try:
+            if "multiprocessing.process" in sys.modules:
+                library("multiprocessing.process").tell_children(self.process)
+            self.seed_loaded()
+        except Exception as error:
+            self._refuse(error)
+
+    def seed_loaded(self) -> None:
+        """Seed every library that is imported already; change no mode."""
+        for name in (*LIBRARIES, *(self._strangers or ())):
+            if name in sys.modules:
+                self.seed(name)
+
+    def seed(self, name: str) -> None:
+        """Seed one library that is imported already."""
+        ours = (self._strangers or {}).get(name) or library(name)
+        ours.seed(self.process.seed_of(name))
+
+    def prepare(self, name: str) -> None:
+        """Seed a library that was imported just now, and put it into its deterministic mode."""
+        try:
+            if name not in OTHERS:
+                self.seed(name)
+            if name in LIBRARIES or name in OTHERS:
+                ours = library(name)
+                for step in ("follow", "make_deterministic"):
+                    if hasattr(ours, step):
+                        getattr(ours, step)(self)
+            if name == "random":  # it seeds itself after a fork: ours must come later
+                os.register_at_fork(after_in_child=self._after_random)
+        except Exception as error:
+            self._refuse(error)
 
     def find_spec(
         self, name: str, path: "Sequence[str] | None" = None, target: "ModuleType | None" = None
     ) -> "ModuleSpec | None":
-        """Return the later finders' answer, with a loader that seeds; None for other modules."""
-        if name not in LIBRARIES:
+        """Return the later finders' answer, with a loader that prepares; None for the others."""
+        foreign = self._strangers is None and path is None and _is_foreign(name)
+        if not foreign and not self._is_followed(name):
             return None
+        spec = self._ask_the_others(name, path, target)
+        if spec is not None and foreign:
+            self._find_strangers()
+        if spec is not None and self._is_followed(name):
+            self._prepare_after(name, spec.loader)
+        return spec
+
+    def _is_followed(self, name: str) -> bool:
+        return name in LIBRARIES or name in OTHERS or name in (self._strangers or ())
+
+    def _ask_the_others(
+        self, name: str, path: "Sequence[str] | None", target: "ModuleType | None"
+    ) -> "ModuleSpec | None":
         for finder in sys.meta_path[sys.meta_path.index(self) + 1 :]:  # the earlier were asked
             find = getattr(finder, "find_spec", None)  # Python < 3.12 has finders without it
             spec: "ModuleSpec | None" = find(name, path, target) if find else None
             if spec is not None:
-                self._seed_after(name, spec.loader)
                 return spec
         return None
 
-    def _seed_after(self, name: str, loader: "Loader | None") -> None:
-        """Have one loader seed after its module ran.
+    def _prepare_after(self, name: str, loader: "Loader | None") -> None:
+        """Have one loader prepare after its module ran.
 
         The loader keeps its class: `inspect`, `importlib.resources` and the libraries ask for it.
         """
         if loader is None or isinstance(loader, type) or not hasattr(loader, "exec_module"):
-            self._stop(TypeError(f"{name} is loaded by {loader!r}, which can't be followed"))
+            self._refuse(TypeError(f"{name} is loaded by {loader!r}, which can't be followed"))
             return
         run = loader.exec_module
 
@@ -88,18 +177,65 @@ class SeedAfterImport:
 
         loader.exec_module = exec_module  # type: ignore[method-assign]
 
-    def prepare(self, name: str) -> None:
-        """Seed one library and put it into its deterministic mode."""
+    def _find_strangers(self) -> None:
+        from repro_env import strangers
+
+        self._strangers = {}  # finding them imports, too
         try:
-            library = _library(name)
-            library.seed(self._seed)
-            if hasattr(library, "make_deterministic"):
-                library.make_deterministic()
+            self._strangers = strangers.find(sys.path)
         except Exception as error:
-            self._stop(error)
+            self._refuse(error)
+
+    def _before_fork(self) -> None:
+        from repro_env import processes  # noqa: F401  # no import between a fork and its seeds
+
+        self.process.lock.acquire()  # or two threads' children would be the same fork
+        self.process.forks += 1
+
+    def _after_fork_in_parent(self) -> None:
+        self.process.lock.release()
+
+    def _after_fork_in_child(self) -> None:
+        from repro_env import processes
+
+        self.move(processes.child(self.process.place, f"fork {self.process.forks}"))
+
+    def _after_random(self) -> None:
+        self.seed("random")
 
 
-def _library(name: str) -> "ModuleType":
-    module = f"repro_env.libraries.{LIBRARIES[name]}"
+active: "Seeder | None" = None
+
+
+def install(seed: int, refuse: "Callable[[Exception], NoReturn]") -> Seeder:
+    """Seed what is loaded, and have the rest seeded when it is imported.
+
+    Args:
+        seed: The plain seed, 0..2^32-1.
+        refuse: As of `Seeder`.
+
+    Called again, it does nothing: in a virtual environment `site` runs every `.pth` file twice.
+    """
+    global active
+    if active is None:
+        active = Seeder(Process(seed), refuse)
+        active.start()
+    return active
+
+
+def library(name: str) -> "Any":
+    """Return our module for a library, by the name of the module that completes it."""
+    module = f"repro_env.libraries.{LIBRARIES.get(name) or OTHERS[name]}"
     __import__(module)
     return sys.modules[module]
+
+
+def _is_foreign(name: str) -> bool:
+    """Say whether a module is not one of Python's own; a wrong yes costs two milliseconds, once."""
+    known = getattr(sys, "stdlib_module_names", None)
+    if name in FAMILIAR or name in (known or ()):
+        return False
+    if known is not None:
+        return True
+    where = f"{os.path.dirname(os.__file__)}/{name}"  # noqa: PTH120  # Python 3.9 has no list
+    return name[0] != "_" and not os.path.exists(f"{where}.py") and not os.path.exists(where)  # noqa: PTH110

@@ -39,21 +39,42 @@ def _install_wheel(folder: Path) -> Path:
     return python
 
 
+def _run(
+    python: Path, *arguments: str | Path, env: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Run a fresh process, with nothing in its environment but what is given."""
+    kept = ("PATH", "HOME", "LD_LIBRARY_PATH")
+    basics = {name: os.environ[name] for name in kept if name in os.environ}
+    return subprocess.run(
+        [python, *arguments],
+        env={**basics, "TF_CPP_MIN_LOG_LEVEL": "3", **env},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 @pytest.fixture
 def run(hooked_python: Path) -> Run:
-    """Run Python code in a fresh process, with nothing in its environment but what is given."""
+    """Run Python code in a fresh process."""
 
     def run_code(
         code: str, *options: str, env: Mapping[str, str] = SEEDED
     ) -> subprocess.CompletedProcess[str]:
-        kept = ("PATH", "HOME", "LD_LIBRARY_PATH")
-        basics = {name: os.environ[name] for name in kept if name in os.environ}
-        return subprocess.run(
-            [hooked_python, *options, "-c", code],
-            env={**basics, "TF_CPP_MIN_LOG_LEVEL": "3", **env},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return _run(hooked_python, *options, "-c", code, env=env)
+
+    return run_code
+
+
+@pytest.fixture
+def run_file(hooked_python: Path, tmp_path: Path) -> Run:
+    """Run Python code as a script, which spawned children can import, in a fresh process."""
+
+    def run_code(
+        code: str, *options: str, env: Mapping[str, str] = SEEDED
+    ) -> subprocess.CompletedProcess[str]:
+        script = tmp_path / "script.py"
+        script.write_text(code)
+        return _run(hooked_python, *options, script, env=env)
 
     return run_code

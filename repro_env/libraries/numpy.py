@@ -1,9 +1,118 @@
-"""NumPy's global generator."""
+"""NumPy's global generator, and the entropy of generators that are made without a seed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from repro_env.processes import Seeder
+
+WORD = 2**32
 
 
 def seed(value: int) -> None:
     """Seed the legacy global generator, which `numpy.random.rand` and its like draw from."""
     import sys
 
+    words = [value >> shift & (WORD - 1) for shift in range(0, 128, 32)]
     # No attribute of `numpy` yet while that is being imported.
-    sys.modules["numpy.random"].seed(value)
+    sys.modules["numpy.random"].seed(value if value < WORD else words)
+
+
+def version() -> str:
+    """Return what the meaning of a state depends on."""
+    import numpy
+
+    return str(numpy.__version__)
+
+
+def generators() -> dict[str, Any]:
+    """Return the legacy global generator."""
+    import numpy
+
+    return {"numpy": numpy.random.mtrand._rand}
+
+
+def is_generator(thing: object) -> bool:
+    """Say whether it is a generator of this library."""
+    import numpy
+
+    return isinstance(thing, (numpy.random.Generator, numpy.random.RandomState))
+
+
+def get_state(generator: Any) -> Any:
+    """Return a generator's state as JSON's types."""
+    if hasattr(generator, "bit_generator"):
+        return _plain(generator.bit_generator.state)
+    return _plain(generator.get_state(legacy=False))
+
+
+def set_state(generator: Any, state: Any) -> None:
+    """Set what `get_state` returned."""
+    if hasattr(generator, "bit_generator"):
+        generator.bit_generator.state = state
+    else:
+        generator.set_state(state)
+
+
+def check_state(generator: Any, state: Any) -> None:
+    """Raise what `set_state` would, and change nothing."""
+    from copy import deepcopy
+
+    set_state(deepcopy(generator), state)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items()}
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def follow(seeder: Seeder) -> None:
+    """Count generators without a seed; give each a seed of its own, or say where it was made.
+
+    `default_rng()`, `SeedSequence()`, `RandomState()` and every bit generator ask one function.
+
+    Source:
+        https://github.com/numpy/numpy/blob/main/numpy/random/bit_generator.pyx (`randbits`)
+    """
+    import os
+    import secrets
+    import sys
+
+    from repro_env import settings
+
+    mode = settings.read_unseeded(os.environ)
+    if mode == "off":
+        return
+    draw = _derived(seeder) if mode == "derive" else _warned(seeder, secrets.randbits)
+    sys.modules["numpy.random.bit_generator"].randbits = draw  # type: ignore[attr-defined]
+
+
+def _derived(seeder: Seeder) -> Callable[[int], int]:
+    from repro_env import processes, streams
+
+    def randbits(bits: int) -> int:
+        this = seeder.process
+        found = processes.derive(this.seed, this.place, "unseeded", this.count_unseeded())
+        return int.from_bytes(streams.expand(found, -(-bits // 8)), "big") >> -bits % 8
+
+    return randbits
+
+
+def _warned(seeder: Seeder, system: Callable[[int], int]) -> Callable[[int], int]:
+    import warnings
+
+    def randbits(bits: int) -> int:
+        seeder.process.count_unseeded()
+        warnings.warn(
+            "a NumPy generator without a seed: what it draws will not repeat; "
+            "give it one, as repro_env.stream('a name') does, or set REPRO_UNSEEDED=derive",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return system(bits)
+
+    return randbits

@@ -1,0 +1,58 @@
+"""From a seed and a path of keys to a seed of its own, with a cryptographic hash; pure.
+
+`docs/streams.md` says it in words, and `tests/golden/streams.json` holds what must come out, so
+that another language can repeat it.
+"""
+
+from __future__ import annotations
+
+from typing import SupportsIndex, Union
+
+from repro_env.errors import SeedError
+
+Key = Union[str, SupportsIndex]
+
+VERSION = b"repro-env stream 1\n"
+SEED_BITS = 128
+
+
+def derive(seed: int, *path: Key) -> int:
+    """Return the seed that a path of keys leads to.
+
+    Args:
+        seed: The seed to start from, of any size.
+        path: Strings and whole numbers; `"1"` and `1` are two keys.
+
+    Returns:
+        A whole number in 0..2^128-1: the first 16 bytes of a sha256, the first the highest.
+
+    Raises:
+        SeedError: A key is neither.
+    """
+    from hashlib import sha256  # late: a process that derives nothing need not load OpenSSL
+
+    text = VERSION + _encode(seed) + b"".join(map(_encode, path))
+    return int.from_bytes(sha256(text).digest()[: SEED_BITS // 8], "big")
+
+
+def expand(seed: int, size_bytes: int) -> bytes:
+    """Return a seed of 128 bits as more bytes, with SHAKE-256: a larger generator's whole state."""
+    from hashlib import shake_256
+
+    return shake_256(seed.to_bytes(SEED_BITS // 8, "big")).digest(size_bytes)
+
+
+def _encode(key: Key) -> bytes:
+    """Return a key as bytes that no other key, and no two keys in a row, can have."""
+    if isinstance(key, str):
+        text = key.encode("utf-8", "surrogatepass")  # file names can hold what is no Unicode
+        return b"s%d:%b;" % (len(text), text)
+    if not isinstance(key, bool):
+        try:
+            return b"i%d;" % key.__index__()
+        except (AttributeError, TypeError):  # NumPy's arrays have one that refuses
+            pass
+    raise SeedError(
+        f"the key {key!r} is a {type(key).__name__}, neither a string nor a whole number",
+        hint="name it by a string: str(key)",
+    )

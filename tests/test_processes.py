@@ -1,0 +1,313 @@
+"""Every process that user code can start is seeded, each in its own way, the same in every run."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import SEEDED, Run
+
+PLAIN = random.Random(42).random()
+DRAW = "import random; print(random.random())"
+
+# What each way of starting children runs; `draws` are in the order in which they were started.
+WORKERS = """
+import concurrent.futures, json, multiprocessing, os, random, sys
+
+def draw(queue=None):
+    import random
+    drawn = [random.random() for _ in range(3)]
+    if queue is not None:
+        queue.put(drawn)
+    return drawn
+
+def meet(barrier):
+    barrier.wait()  # so that each worker takes one task
+    return multiprocessing.current_process()._identity[-1], draw()
+
+def processes(context, count=3):
+    for _ in range(count):
+        queue = context.SimpleQueue()
+        process = context.Process(target=draw, args=(queue,))
+        process.start()
+        yield queue.get()
+        process.join()
+
+def pool(context):
+    with multiprocessing.Manager() as manager:
+        barrier = manager.Barrier(2)
+        with context.Pool(2) as workers:
+            yield from (drawn for _, drawn in sorted(workers.map(meet, [barrier] * 2, 1)))
+
+def futures(context):
+    with multiprocessing.Manager() as manager:
+        barrier = manager.Barrier(2)
+        with concurrent.futures.ProcessPoolExecutor(2, context) as workers:
+            yield from (drawn for _, drawn in sorted(workers.map(meet, [barrier] * 2)))
+
+def nest(queue):
+    queue.put([draw(), *processes(multiprocessing.get_context(), 2)])
+
+def nested(context):
+    for _ in range(2):
+        queue = context.SimpleQueue()
+        process = context.Process(target=nest, args=(queue,))
+        process.start()
+        yield from queue.get()
+        process.join()
+
+def forks(context):
+    for _ in range(3):
+        reader, writer = os.pipe()
+        if os.fork() == 0:
+            os.write(writer, json.dumps(draw()).encode())
+            os._exit(0)
+        os.wait()
+        yield json.loads(os.read(reader, 1000))
+
+if __name__ == "__main__":
+    way, method = sys.argv[1:]
+    own = draw()
+    print(json.dumps([own, *globals()[way](multiprocessing.get_context(method))]))
+"""
+WAYS = [
+    (way, method)
+    for way in ("processes", "pool", "futures", "nested")
+    for method in ("fork", "forkserver", "spawn")
+] + [("forks", "fork")]
+
+
+@pytest.fixture
+def draws(run_file: Run) -> Any:
+    def ask(way: str, method: str, **env: str) -> list[list[float]]:
+        code = WORKERS.replace("sys.argv[1:]", repr((way, method)))
+        result = run_file(code, env={**SEEDED, **env})
+        assert result.returncode == 0, result.stderr
+        return list(json.loads(result.stdout))
+
+    return ask
+
+
+@pytest.mark.parametrize(("way", "method"), WAYS, ids="-".join)
+def test_children_draw_numbers_of_their_own_the_same_in_every_run(
+    draws: Any, way: str, method: str
+) -> None:
+    first, second = draws(way, method), draws(way, method)
+
+    assert first == second
+    assert first[0][0] == PLAIN
+    numbers = [number for drawn in first for number in drawn]
+    assert len(set(numbers)) == len(numbers) >= 9
+
+
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+def test_another_seed_gives_children_other_numbers(draws: Any, method: str) -> None:
+    first, second = draws("processes", method), draws("processes", method, REPRO_SEED="7")
+
+    assert [one for one, other in zip(first, second) if one == other] == []
+
+
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+def test_disabled_children_draw_anything(draws: Any, method: str) -> None:
+    first, second = (draws("processes", method, REPRO_DISABLE="1") for _ in range(2))
+
+    assert [one for one, other in zip(first, second) if one == other] == []
+
+
+def test_all_ways_to_start_the_first_child_but_forks_give_it_the_same_numbers(draws: Any) -> None:
+    seconds = [draws("processes", method)[1] for method in ("fork", "forkserver", "spawn")]
+
+    assert seconds[0] == seconds[1] == seconds[2] != draws("forks", "fork")[1]
+
+
+def test_a_fork_of_a_thread_is_told_from_its_siblings(run: Run) -> None:
+    code = """
+import os, random, threading
+numbers = []
+def fork():
+    reader, writer = os.pipe()
+    if os.fork() == 0:
+        os.write(writer, repr(random.random()).encode())
+        os._exit(0)
+    numbers.append(os.read(reader, 100))
+threads = [threading.Thread(target=fork) for _ in range(16)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+print(len(set(numbers)))
+"""
+
+    assert run(code, "-W", "ignore").stdout == "16\n"
+
+
+def test_a_library_first_imported_in_a_child_has_the_childs_numbers(run: Run) -> None:
+    code = """
+import os
+early = {early}
+if early:
+    import random
+if os.fork() == 0:
+    import random
+    os.write(1, repr(random.random()).encode())
+    os._exit(0)
+os.wait()
+"""
+
+    late = run(code.format(early=False)).stdout
+
+    assert late == run(code.format(early=True)).stdout
+    assert float(late) != PLAIN
+
+
+@pytest.mark.parametrize("reseed", ["random.seed()", "repro_env.seed_everything(7)"])
+def test_a_parents_reseeding_reaches_its_children_only_through_us(run: Run, reseed: str) -> None:
+    code = f"""
+import os, random, repro_env
+{reseed}
+if os.fork() == 0:
+    os.write(1, repr(random.random()).encode())
+    os._exit(0)
+os.wait()
+"""
+    without = code.replace(reseed, "")
+
+    assert (run(code).stdout == run(without).stdout) == (reseed == "random.seed()")
+
+
+def test_the_seed_of_a_call_reaches_spawned_children(run_file: Run) -> None:
+    code = WORKERS.replace(
+        "    own = draw()", "    import repro_env; repro_env.seed_everything(7)\n    own = draw()"
+    )
+    code = code.replace("sys.argv[1:]", "('processes', 'spawn')")
+
+    called, asked = run_file(code, env={}), run_file(code, env={**SEEDED, "REPRO_SEED": "7"})
+
+    assert called.returncode == 0, called.stderr
+    assert called.stdout == asked.stdout
+
+
+@pytest.mark.parametrize(
+    "options", [["-c", DRAW], ["-m", "draws"], ["-I", "-c", DRAW], ["-"]], ids=lambda o: o[0]
+)
+def test_every_main_process_has_the_plain_seed(
+    hooked_python: Path, tmp_path: Path, options: list[str]
+) -> None:
+    (tmp_path / "draws.py").write_text(DRAW)
+    result = subprocess.run(
+        [hooked_python, *options],
+        env=SEEDED,
+        cwd=tmp_path,
+        input=DRAW,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert float(result.stdout) == PLAIN
+
+
+@pytest.mark.parametrize("parent", ["main", "child"])
+def test_another_python_has_the_plain_seed_whoever_starts_it(run_file: Run, parent: str) -> None:
+    code = f"""
+import multiprocessing, subprocess, sys
+def start():
+    subprocess.run([sys.executable, "-c", {DRAW!r}], check=True)
+if __name__ == "__main__":
+    if {parent == "main"}:
+        start()
+    else:
+        process = multiprocessing.Process(target=start)
+        process.start()
+        process.join()
+"""
+
+    assert float(run_file(code).stdout) == PLAIN
+
+
+def test_under_isolation_sets_have_no_order_and_numbers_are_seeded(run: Run) -> None:
+    code = "import random; print(random.random(), hash('a'))"
+
+    first, second = run(code, "-I").stdout.split(), run(code, "-I").stdout.split()
+
+    assert float(first[0]) == float(second[0]) == PLAIN
+    assert first[1] != second[1]
+    assert run(code).stdout == run(code).stdout
+
+
+def test_a_users_own_sitecustomize_runs_seeded_and_shifts_only_what_it_draws(
+    run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import random\nfirst = random.random()\n")
+    code = "import random, sitecustomize; print(sitecustomize.first, random.random())"
+
+    drawn = run(code, env={**SEEDED, "PYTHONPATH": str(tmp_path)}).stdout.split()
+
+    generator = random.Random(42)
+    assert [float(number) for number in drawn] == [generator.random(), generator.random()]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        pytest.param("import uuid; print(uuid.uuid4())", id="uuid4"),
+        pytest.param("import tempfile; print(tempfile.mktemp())", id="temporary names"),
+        pytest.param("import secrets; print(secrets.token_hex())", id="tokens"),
+        pytest.param("import random; print(random.SystemRandom().random())", id="SystemRandom"),
+        pytest.param("import os; print(os.urandom(16))", id="urandom"),
+    ],
+)
+def test_what_must_stay_random_stays_random(run: Run, code: str) -> None:
+    assert len({run(f"import random; random.random(); {code}").stdout for _ in range(40)}) == 40
+
+
+@pytest.mark.parametrize(
+    ("rank", "size", "same"),
+    [("0", "1", True), ("0", "2", False), ("1", "2", False), ("", "2", True)],
+)
+def test_streams_differ_by_rank_unless_shared(run: Run, rank: str, size: str, same: bool) -> None:
+    code = "import repro_env; print(repro_env.seed_for('a', shared={}))"
+    ranked = {**SEEDED, "RANK": rank, "WORLD_SIZE": size}
+
+    own, shared = (
+        run(code.format(False), env=ranked).stdout,
+        run(code.format(True), env=ranked).stdout,
+    )
+
+    assert shared == run(code.format(True)).stdout == run(code.format(False)).stdout
+    assert (own == shared) == same
+
+
+def test_ranks_draw_alike_and_their_children_do_not(run: Run) -> None:
+    code = """
+import os, random
+print(random.random(), flush=True)
+if os.fork() == 0:
+    print(random.random(), flush=True)
+    os._exit(0)
+os.wait()
+"""
+
+    zero, one = (
+        run(code, env={**SEEDED, "RANK": rank, "WORLD_SIZE": "2"}).stdout.split() for rank in "01"
+    )
+
+    assert float(zero[0]) == float(one[0]) == PLAIN
+    assert zero[1] != one[1]
+
+
+@pytest.mark.parametrize(("rank", "size"), [("2", "2"), ("x", "2"), ("-1", "2"), ("0", "two")])
+def test_a_rank_that_cannot_be_is_named(run: Run, rank: str, size: str) -> None:
+    result = run(
+        "import repro_env; repro_env.seed_for('a')",
+        env={**SEEDED, "RANK": rank, "WORLD_SIZE": size},
+    )
+
+    assert result.returncode == 1
+    assert (
+        f"SettingError: RANK={rank!r} is not a whole number below WORLD_SIZE={size!r}"
+        in result.stderr
+    )
