@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import NoReturn
 
-from repro_env import knobs, processes, seeding, settings
+from repro_env import knobs, processes, seeding, settings, streams
 from repro_env.errors import SeedError
 
 
@@ -55,11 +55,8 @@ def unseeded_generators() -> int:
 
 
 def _checked(seed: int) -> int:
-    try:
-        value = seed.__index__()
-    except (AttributeError, TypeError):
-        value = -1
-    if isinstance(seed, bool) or value not in knobs.SEEDS:
+    value = streams.whole_number(seed)
+    if value is None or value not in knobs.SEEDS:
         raise SeedError(
             f"the seed {seed!r} is not a whole number in 0..{knobs.SEEDS[-1]}",
             hint="give one, such as 42, or none to take REPRO_SEED",

@@ -178,10 +178,10 @@ class Seeder:
         loader.exec_module = exec_module  # type: ignore[method-assign]
 
     def _find_strangers(self) -> None:
-        from repro_env import strangers
-
-        self._strangers = {}  # finding them imports, too
+        self._strangers = {}  # looking for them imports modules, too
         try:
+            from repro_env import strangers
+
             self._strangers = strangers.find(sys.path)
         except Exception as error:
             self._refuse(error)
@@ -232,10 +232,10 @@ def library(name: str) -> "Any":
 
 def _is_foreign(name: str) -> bool:
     """Say whether a module is not one of Python's own; a wrong yes costs two milliseconds, once."""
-    known = getattr(sys, "stdlib_module_names", None)
-    if name in FAMILIAR or name in (known or ()):
+    if name in FAMILIAR:
         return False
-    if known is not None:
-        return True
+    if hasattr(sys, "stdlib_module_names"):
+        return name not in sys.stdlib_module_names
     where = f"{os.path.dirname(os.__file__)}/{name}"  # noqa: PTH120  # Python 3.9 has no list
-    return name[0] != "_" and not os.path.exists(f"{where}.py") and not os.path.exists(where)  # noqa: PTH110
+    there = os.path.exists(f"{where}.py") or os.path.exists(where)  # noqa: PTH110
+    return not there and name not in sys.builtin_module_names and name[0] != "_"

@@ -42,17 +42,29 @@ def expand(seed: int, size_bytes: int) -> bytes:
     return shake_256(seed.to_bytes(SEED_BITS // 8, "big")).digest(size_bytes)
 
 
+def whole_number(value: object) -> int | None:
+    """Return Python's, NumPy's and others' whole numbers as an `int`; None for what is none.
+
+    `True` is none, neither Python's nor NumPy's: as a seed or a key it is a mistake.
+    """
+    kind = getattr(getattr(value, "dtype", None), "kind", "")
+    if isinstance(value, bool) or kind == "b":
+        return None
+    try:
+        return value.__index__()  # type: ignore[attr-defined, no-any-return]
+    except (AttributeError, TypeError):  # NumPy's arrays have one that refuses
+        return None
+
+
 def _encode(key: Key) -> bytes:
     """Return a key as bytes that no other key, and no two keys in a row, can have."""
     if isinstance(key, str):
         text = key.encode("utf-8", "surrogatepass")  # file names can hold what is no Unicode
         return b"s%d:%b;" % (len(text), text)
-    if not isinstance(key, bool):
-        try:
-            return b"i%d;" % key.__index__()
-        except (AttributeError, TypeError):  # NumPy's arrays have one that refuses
-            pass
-    raise SeedError(
-        f"the key {key!r} is a {type(key).__name__}, neither a string nor a whole number",
-        hint="name it by a string: str(key)",
-    )
+    number = whole_number(key)
+    if number is None:
+        raise SeedError(
+            f"the key {key!r} is a {type(key).__name__}, neither a string nor a whole number",
+            hint="name it by a string: str(key)",
+        )
+    return b"i%d;" % number

@@ -51,6 +51,7 @@ def _run(
         capture_output=True,
         text=True,
         check=False,
+        timeout=300,
     )
 
 

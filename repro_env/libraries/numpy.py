@@ -59,9 +59,8 @@ def set_state(generator: Any, state: Any) -> None:
 
 def check_state(generator: Any, state: Any) -> None:
     """Raise what `set_state` would, and change nothing."""
-    from copy import deepcopy
-
-    set_state(deepcopy(generator), state)
+    bits = getattr(generator, "bit_generator", None) or generator._bit_generator
+    set_state(type(generator)(type(bits)(0)), state)
 
 
 def _plain(value: Any) -> Any:
@@ -88,31 +87,38 @@ def follow(seeder: Seeder) -> None:
     if mode == "off":
         return
     draw = _derived(seeder) if mode == "derive" else _warned(seeder, secrets.randbits)
-    sys.modules["numpy.random.bit_generator"].randbits = draw  # type: ignore[attr-defined]
+
+    def randbits(bits: int) -> int:
+        caller = sys._getframe(1).f_globals.get("__name__")
+        if caller == "numpy.random._pickle":  # its state comes with it, in a moment
+            return secrets.randbits(bits)
+        return draw(bits)
+
+    sys.modules["numpy.random.bit_generator"].randbits = randbits  # type: ignore[attr-defined]
 
 
 def _derived(seeder: Seeder) -> Callable[[int], int]:
     from repro_env import processes, streams
 
-    def randbits(bits: int) -> int:
+    def draw(bits: int) -> int:
         this = seeder.process
         found = processes.derive(this.seed, this.place, "unseeded", this.count_unseeded())
         return int.from_bytes(streams.expand(found, -(-bits // 8)), "big") >> -bits % 8
 
-    return randbits
+    return draw
 
 
 def _warned(seeder: Seeder, system: Callable[[int], int]) -> Callable[[int], int]:
     import warnings
 
-    def randbits(bits: int) -> int:
+    def draw(bits: int) -> int:
         seeder.process.count_unseeded()
         warnings.warn(
             "a NumPy generator without a seed: what it draws will not repeat; "
             "give it one, as repro_env.stream('a name') does, or set REPRO_UNSEEDED=derive",
             RuntimeWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
         return system(bits)
 
-    return randbits
+    return draw

@@ -43,10 +43,10 @@ def seed_generator(generator: torch.Generator, value: int) -> None:
     state = bytearray(generator.get_state().tolist())
     if len(state) != STATE_BYTES:
         raise RuntimeError(f"torch {torch.__version__} has a generator state of {len(state)} bytes")
-    random = streams.expand(value, 4 * WORDS)
+    words = streams.expand(value, 4 * WORDS)
     for word in range(WORDS):
         at = WORDS_AT + WORD_BYTES * word
-        state[at : at + 4] = random[4 * word : 4 * word + 4]
+        state[at : at + 4] = words[4 * word : 4 * word + 4]
     generator.set_state(torch.frombuffer(state, dtype=torch.uint8))
 
 
