@@ -34,8 +34,8 @@ OTHERS = {
     "ray": "ray",
     "jupyter_server.serverapp": "jupyter_server",
 }
-# Imported by every start, or known to bring no seeder: not worth looking for strangers' seeders.
-FAMILIAR = ("sitecustomize", "usercustomize", "numpy", "torch", "tensorflow", "keras", "repro_env")
+# Known to bring no seeder: no reason yet to look for strangers' seeders.
+FAMILIAR = ("numpy", "torch", "tensorflow", "keras", "repro_env")
 
 
 class Process:
@@ -136,11 +136,11 @@ class Seeder:
         self, name: str, path: "Sequence[str] | None" = None, target: "ModuleType | None" = None
     ) -> "ModuleSpec | None":
         """Return the later finders' answer, with a loader that prepares; None for the others."""
-        foreign = self._strangers is None and path is None and _is_foreign(name)
-        if not foreign and not self._is_followed(name):
+        looking = self._strangers is None and path is None and name not in FAMILIAR
+        if not looking and not self._is_followed(name):
             return None
         spec = self._ask_the_others(name, path, target)
-        if spec is not None and foreign:
+        if looking and spec is not None and _is_foreign(spec):
             self._find_strangers()
         if spec is not None and self._is_followed(name):
             self._prepare_after(name, spec.loader)
@@ -230,12 +230,8 @@ def library(name: str) -> "Any":
     return sys.modules[module]
 
 
-def _is_foreign(name: str) -> bool:
-    """Say whether a module is not one of Python's own; a wrong yes costs two milliseconds, once."""
-    if name in FAMILIAR:
-        return False
-    if hasattr(sys, "stdlib_module_names"):
-        return name not in sys.stdlib_module_names
-    where = f"{os.path.dirname(os.__file__)}/{name}"  # noqa: PTH120  # Python 3.9 has no list
-    there = os.path.exists(f"{where}.py") or os.path.exists(where)  # noqa: PTH110
-    return not there and name not in sys.builtin_module_names and name[0] != "_"
+def _is_foreign(spec: "ModuleSpec") -> bool:
+    """Say whether a module is none of Python's own."""
+    origin = spec.origin or ""  # a file, or "built-in", or "frozen"
+    pythons = origin.startswith(os.path.dirname(os.__file__))  # noqa: PTH120  # pathlib costs 3 ms
+    return origin[:1] == "/" and (not pythons or "-packages" in origin)

@@ -84,13 +84,20 @@ def test_a_bad_value_stops_the_process_before_user_code(
 
 
 def test_the_bare_path_imports_nothing_but_our_own_modules(run: Run) -> None:
-    loaded = "import sys; print(*sys.modules)"
+    where = run("import repro_env; print(repro_env.__path__[0])").stdout.strip()
+    code = f"""
+import site, sys
+before = {{*sys.modules}}
+sys.path.insert(0, {str(Path(where).parent)!r})
+import repro_env.startup
+repro_env.startup.start()
+print(*{{*sys.modules}} - before)
+"""
 
-    seeded = set(run(loaded).stdout.split())
-    without = set(run(loaded, env={}).stdout.split())
+    loaded = run(code, "-S").stdout.split()  # without the hooks of other packages
 
-    assert {name for name in seeded - without if not name.startswith("repro_env")} == set()
-    assert without - seeded == set()
+    assert "repro_env.seeding" in loaded
+    assert [name for name in loaded if not name.startswith("repro_env")] == []
 
 
 def test_no_library_is_imported_for_the_user(run: Run) -> None:

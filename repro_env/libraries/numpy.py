@@ -98,9 +98,9 @@ def follow(seeder: Seeder) -> None:
 
 
 def _derived(seeder: Seeder) -> Callable[[int], int]:
-    from repro_env import processes, streams
-
     def draw(bits: int) -> int:
+        from repro_env import processes, streams
+
         this = seeder.process
         found = processes.derive(this.seed, this.place, "unseeded", this.count_unseeded())
         return int.from_bytes(streams.expand(found, -(-bits // 8)), "big") >> -bits % 8
