@@ -32,7 +32,9 @@ OTHERS = {
     "multiprocessing.process": "multiprocessing",
     "torch.utils.data.dataloader": "dataloader",
     "ray": "ray",
-    "jupyter_server.serverapp": "jupyter_server",
+    "jupyter_server.serverapp": "unique",
+    "ray._private.gcs_pubsub": "unique",
+    "ray._private.node": "unique",
 }
 # Known to bring no seeder: no reason yet to look for strangers' seeders.
 FAMILIAR = ("numpy", "torch", "tensorflow", "keras", "repro_env")

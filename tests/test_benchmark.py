@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from benchmark.__main__ import OF_ALL, OF_ONE
+from benchmark.__main__ import OF_ALL, OF_ONE, OF_TORCH, TORCH, runs
 from benchmark.errors import BenchmarkError
+from benchmark.inside import call_seconds
 from benchmark.markdown import compare, duration, megabytes, replaced, table
 from benchmark.published import PUBLISHED, Published
+from benchmark.stack import Stack
+from benchmark.streams import KINDS, report
 from benchmark.turns import UNKNOWN, Comparison, take_turns, verdict
 
 from tests.conftest import PROJECT
@@ -115,7 +118,8 @@ def test_a_comparison_is_a_miss_only_where_that_is_sure(
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(0.01747, "17.47 ms"), (0.9994, "999.40 ms"), (1.0, "1.00 s")]
+    ("seconds", "text"),
+    [(0.0000153, "15.30 µs"), (0.001, "1.00 ms"), (0.9994, "999.40 ms"), (1.0, "1.00 s")],
 )
 def test_seconds_have_a_unit_that_fits(seconds: float, text: str) -> None:
     assert duration(seconds) == text
@@ -175,11 +179,77 @@ def test_the_page_has_a_place_for_every_table(measure: str, stack: str) -> None:
     assert "a table\n" in replaced(page, f"{measure} {stack}", "a table\n")
 
 
+@pytest.mark.parametrize("measure", OF_TORCH)
+def test_the_page_has_a_place_for_what_the_torch_stack_alone_has(measure: str) -> None:
+    page = (PROJECT / "docs/benchmarks.md").read_text()
+
+    assert "a table\n" in replaced(page, f"{measure} torch", "a table\n")
+
+
 @pytest.mark.parametrize("measure", OF_ALL)
 def test_the_page_has_a_place_for_what_holds_all_stacks(measure: str) -> None:
     page = (PROJECT / "docs/benchmarks.md").read_text()
 
     assert "a table\n" in replaced(page, measure, "a table\n")
+
+
+@pytest.mark.parametrize(
+    ("measure", "tables"),
+    [
+        pytest.param("start", ["start tf", "start torch"], id="in each stack"),
+        pytest.param("seeding", ["seeding torch"], id="in the torch stack alone"),
+        pytest.param("sizes", ["sizes"], id="over all stacks"),
+    ],
+)
+def test_a_measure_runs_in_the_stacks_that_it_is_for(measure: str, tables: list[str]) -> None:
+    found = runs(measure, [Stack("tf"), TORCH])
+
+    assert [name for name, _ in found] == tables
+
+
+def test_a_measure_of_the_torch_stack_is_refused_where_only_another_is_asked_for() -> None:
+    with pytest.raises(BenchmarkError, match="seeding is for the torch stack"):
+        runs("seeding", [Stack("tf")])
+
+
+def test_a_call_is_timed_in_the_mean_of_a_block_with_other_numbers_each() -> None:
+    numbers: list[int] = []
+
+    seconds = call_seconds(numbers.append, calls=3)
+
+    assert numbers == [1, 2, 3]  # 0 was the first, which is measured alone
+    assert 0 < seconds < 1
+
+
+@pytest.mark.parametrize(
+    ("slowest_s", "kept"),
+    [
+        pytest.param(19e-6, "yes", id="below"),
+        pytest.param(21e-6, UNKNOWN, id="across"),
+    ],
+)
+def test_streams_keep_their_target_only_in_every_process(slowest_s: float, kept: str) -> None:
+    processes = [dict.fromkeys(KINDS, seconds) for seconds in (15e-6, 16e-6, slowest_s)]
+
+    row = report(processes).text.splitlines()[3]
+
+    assert row.endswith(
+        f" | 3 | 16.00 µs | 15.00 µs | {slowest_s * 1e6:.2f} µs | 20.00 µs | {kept} |"
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "missed"),
+    [
+        pytest.param("stream", True, id="a stream"),
+        pytest.param("first", False, id="the first"),
+        pytest.param("default_rng", False, id="what is beside it"),
+    ],
+)
+def test_the_target_is_that_of_streams_after_the_first(kind: str, missed: bool) -> None:
+    process = {**dict.fromkeys(KINDS, 10e-6), kind: 50e-6}
+
+    assert report([process]).missed is missed
 
 
 @pytest.mark.parametrize("image", PUBLISHED, ids=lambda image: image.name)

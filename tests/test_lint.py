@@ -69,8 +69,9 @@ def test_every_shell_script_is_shellcheck_clean() -> None:
     assert lint("shellcheck", "--format=gcc", *shell_scripts()) == ""
 
 
-def test_the_dockerfile_is_hadolint_clean() -> None:
-    assert lint("hadolint", "--no-color", "Dockerfile") == ""
+@pytest.mark.parametrize("dockerfile", ["Dockerfile", "tests/strangers/Dockerfile"])
+def test_a_dockerfile_is_hadolint_clean(dockerfile: str) -> None:
+    assert lint("hadolint", "--no-color", dockerfile) == ""
 
 
 @pytest.mark.parametrize(

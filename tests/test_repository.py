@@ -17,7 +17,7 @@ SCRIPTS = sorted(
     for path in (PROJECT / "scripts").iterdir()
     if path.is_file() and path.suffix not in (".sh", ".py")
 )
-LOCKS = ["requirements.txt", "requirements/torch.txt", "requirements/dev.txt"]
+LOCKS = ["requirements.txt", *(f"requirements/{n}.txt" for n in ("torch", "dev", "strangers"))]
 STACKS = {"tf": "requirements.txt", "torch": "requirements/torch.txt"}
 FOUND = ("BASE_IMAGE", "DEBIAN_MIRROR", "DEBIAN_SECURITY_MIRROR", "SOURCE_URL")  # no default here
 

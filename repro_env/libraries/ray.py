@@ -1,4 +1,8 @@
-"""Ray's workers: Python processes that Ray's own server starts, each with a number."""
+"""Ray's workers: Python processes that Ray's own server starts, each with a name.
+
+Older versions number them. In Ray 2.60 the name is random, so that what a worker draws
+differs from run to run; what a task must repeat it draws from a stream.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +11,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from repro_env.processes import Seeder
 
-OPTION = "--startup-token="
+OPTIONS = ("--startup-token=", "--worker-id=")
 
 
 def follow(seeder: Seeder) -> None:
-    """In a worker, seed again by its number; the process that calls `ray.init` has none."""
+    """In a worker, seed again by its name; the process that calls `ray.init` has none."""
     import sys
 
     from repro_env import processes
 
-    for argument in sys.argv:
-        if argument.startswith(OPTION):
-            number = argument[len(OPTION) :]
-            seeder.move(processes.child("", f"ray {number}"))
+    name = next((argument for argument in sys.argv if argument.startswith(OPTIONS)), None)
+    if name is not None:
+        seeder.move(processes.child("", f"ray {name}"))

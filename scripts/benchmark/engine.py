@@ -13,6 +13,8 @@ from pathlib import Path
 from benchmark.errors import BenchmarkError
 
 PROJECT = Path(__file__).resolve().parents[2]
+# How a container sees this package, and where it finds it.
+OUR_CODE = ("--volume", f"{PROJECT}/scripts:/bench:ro", "--workdir", "/bench")
 BENCH = "repro-env-bench"  # the compose project, the images and the volumes that are ours alone
 
 

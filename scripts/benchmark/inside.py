@@ -1,36 +1,46 @@
-"""What runs inside the container, in Debian's own Python, which has no hook: timing starts."""
+"""What runs inside the container.
+
+Starts are timed in Debian's own Python, which has no hook; calls in the image's, which has it.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import statistics
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from benchmark.turns import take_turns
 
+BLOCK = 1000
 
-def time_starts(environment: str, code: str, runs: int) -> None:
+
+def time_starts(environment: str, with_hook: str, without: str, runs: int) -> None:
     """Print, as JSON, the seconds of Python's starts with the hook and without.
 
     It is one interpreter, with one set of variables: all that comes and goes is the `.pth` file.
 
     Args:
         environment: a virtual environment's folder.
-        code: what each Python runs.
+        with_hook: the code that each Python with the hook runs.
+        without: the code of those without it.
         runs: how many times each side is counted.
     """
     (hook,) = Path(environment).glob("lib/python3*/site-packages/repro_env.pth")
     away = hook.with_suffix(".away")
+    python = f"{environment}/bin/python"
 
     def ours() -> float:
-        return start_seconds(f"{environment}/bin/python", code)
+        return start_seconds(python, with_hook)
 
     def plain() -> float:
         hook.rename(away)
         try:
-            return ours()
+            return start_seconds(python, without)
         finally:
             away.rename(hook)
 
@@ -47,3 +57,37 @@ def start_seconds(python: str, code: str) -> float:
     if status:
         sys.exit(f"python -c {code!r} ended with wait status {status}")
     return seconds
+
+
+def time_streams(blocks: int) -> None:
+    """Print, as JSON, the seconds that one call of each kind takes, by the kind's name.
+
+    The kinds take turns, a block of calls each; what counts is the median of its blocks.
+    """
+    import numpy
+
+    import repro_env
+
+    began = time.perf_counter()
+    repro_env.stream("augment", 0)
+    first_s = time.perf_counter() - began
+    calls: dict[str, Callable[[int], object]] = {
+        "stream": partial(repro_env.stream, "augment"),
+        "seed_for": partial(repro_env.seed_for, "augment"),
+        "default_rng": numpy.random.default_rng,
+    }
+    seconds: dict[str, list[float]] = {kind: [] for kind in calls}
+    for _ in range(blocks):
+        for kind, call in calls.items():
+            seconds[kind].append(call_seconds(call))
+    medians = {kind: statistics.median(took) for kind, took in seconds.items()}
+    print(json.dumps({"first": first_s, **medians}))
+
+
+def call_seconds(call: Callable[[int], object], calls: int = BLOCK) -> float:
+    """Return how long one call took, in the mean over a block of them, each with another number."""
+    numbers = range(1, calls + 1)
+    began = time.perf_counter()
+    for number in numbers:
+        call(number)
+    return (time.perf_counter() - began) / calls

@@ -49,7 +49,9 @@ def _median_and_least(seconds: Sequence[float]) -> str:
 
 def duration(seconds: float) -> str:
     """Return seconds with a unit that fits."""
-    return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1000:.2f} ms"
+    if seconds >= 1:
+        return f"{seconds:.2f} s"
+    return f"{seconds * 1e3:.2f} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.2f} µs"
 
 
 def megabytes(size_bytes: int) -> str:

@@ -32,6 +32,11 @@ class Stack(NamedTuple):
         return f"repro-env:{self.name}"
 
     @property
+    def strangers_image(self) -> str:
+        """The same with other packages on top, which only tests and benchmarks need."""
+        return f"repro-env-strangers:{self.name}"
+
+    @property
     def lock(self) -> Lock:
         """All that goes into the image."""
         return read_lock(PROJECT / f"stacks/{self.name}.lock")

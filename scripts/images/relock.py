@@ -19,7 +19,7 @@ from images.lock import FORMS, DebianPackage
 
 LOCKS = {"tf": "requirements.txt", "torch": "requirements/torch.txt"}
 ASKED = {"tf": "requirements.in", "torch": "requirements/torch.in"}
-TOOLS = "requirements/dev.txt"
+OTHERS = ("requirements/dev.txt", "requirements/strangers.txt")  # what goes into no image of ours
 DOCKERFILE = Path("Dockerfile")
 HEADER = """\
 # All that goes into the {stack} stack, with its digests. Written by scripts/lock;
@@ -179,7 +179,7 @@ def relock(options: argparse.Namespace) -> int:
     """Print what changes and what drifted, write the locks unless only asked, return the status."""
     stacks = [StackLock(stack, options) for stack in LOCKS]
     new = {str(stack.path): stack.text() for stack in stacks}
-    new.update({name: read(options.found / name) for name in [*LOCKS.values(), TOOLS]})
+    new.update({name: read(options.found / name) for name in [*LOCKS.values(), *OTHERS]})
     changed = {name: text for name, text in new.items() if text != read(Path(name))}
     for name, text in changed.items():
         print(*changes(name, read(Path(name)), text), sep="\n")

@@ -17,6 +17,7 @@ GIT = f"os git 1:2.30 amd64 sha256:{A}"
 NEWER_GIT = f"os git 1:2.39 amd64 sha256:{B}"
 TINI = f"os tini 0.19 amd64 sha256:{A}"
 TORCH = f"torch==2.0.1 \\\n    --hash=sha256:{A}\n"
+PYTEST = f"pytest==9.0 \\\n    --hash=sha256:{A}\n"
 
 
 @pytest.fixture
@@ -31,7 +32,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         offer(tmp_path, stack, GIT)
         (tmp_path / "found" / python).write_text(TORCH)
         (tmp_path / relock.ASKED[stack]).write_text("torch==2.0.1\n")
-    (tmp_path / "found" / relock.TOOLS).write_text(f"pytest==9.0 \\\n    --hash=sha256:{A}\n")
+    for other in relock.OTHERS:
+        (tmp_path / "found" / other).write_text(PYTEST)
     return tmp_path
 
 
@@ -69,6 +71,19 @@ def test_a_lock_holds_all_that_goes_in(project: Path) -> None:
     ]
     assert (project / "requirements.txt").read_text() == TORCH
     assert f"base {BASES['torch']}" in lock("torch")
+
+
+@pytest.mark.parametrize("lock", ["requirements/dev.txt", "requirements/strangers.txt"])
+def test_a_lock_of_what_goes_into_no_image_is_kept_and_checked(
+    project: Path, capsys: pytest.CaptureFixture[str], lock: str
+) -> None:
+    run()
+    assert (project / lock).read_text() == PYTEST
+    (project / "found" / lock).write_text(PYTEST + "toolz==1.0 \\\n")
+    capsys.readouterr()
+
+    assert run("check") == 1
+    assert capsys.readouterr().out == f"{lock}: toolz 1.0 added\n"
 
 
 @pytest.mark.usefixtures("project")
