@@ -6,6 +6,7 @@ Python process. Type checkers read `__init__.pyi`.
 
 __version__ = "0.1.0"
 __all__ = (
+    "HookError",
     "ReproError",
     "SeedError",
     "SettingError",

@@ -1,4 +1,4 @@
-from repro_env.errors import ReproError, SeedError, SettingError, StateError
+from repro_env.errors import HookError, ReproError, SeedError, SettingError, StateError
 from repro_env.generators import (
     dataloader_generator,
     seed_for,
@@ -11,6 +11,7 @@ from repro_env.state import isolated_rng, load_rng, restore_rng, rng_state, save
 
 __version__: str
 __all__ = [
+    "HookError",
     "ReproError",
     "SeedError",
     "SettingError",

@@ -3,7 +3,8 @@
 ReproError
 ├── SettingError    an environment variable whose value can't be honoured
 ├── SeedError       a seed, or a key of a stream, that can't be honoured
-└── StateError      generator states that can't be read, or not by this process
+├── StateError      generator states that can't be read, or not by this process
+└── HookError       an environment that can't be given the start-up hook
 """
 
 
@@ -35,6 +36,10 @@ class SeedError(ReproError):
 
 class StateError(ReproError):
     """Generator states that can't be read, or that don't fit this process."""
+
+
+class HookError(ReproError):
+    """An environment that can't be given the start-up hook, or not be freed of it."""
 
 
 def describe(error: Exception) -> str:

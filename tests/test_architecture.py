@@ -12,6 +12,7 @@ from tests.conftest import PROJECT
 PACKAGE = PROJECT / "repro_env"
 LAYERS = {
     "errors": 0,
+    "hook": 1,
     "knobs": 1,
     "streams": 1,
     "settings": 2,
@@ -24,6 +25,7 @@ LAYERS = {
     "seed": 7,
     "state": 7,
     "startup": 8,
+    "cli": 9,
     "jupyter": 9,
 }
 START_UP_PATH = ["errors", "knobs", "settings", "seeding", "startup"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import socket
 import subprocess
 from collections.abc import Callable, Sequence
@@ -253,3 +254,20 @@ def test_disabled_torchruns_ranks_agree_on_nothing_but_what_they_exchange(
 
     assert zero["global"] != one["global"]
     assert zero["weights"] == one["weights"]  # DistributedDataParallel sends rank 0's
+
+
+def test_debians_own_python_is_seeded_once_it_has_the_hook(
+    hooked_python: Path, tmp_path: Path
+) -> None:
+    env = {**IN_IMAGE, "HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+
+    def draw() -> float:
+        command = ["/usr/bin/python3", "-c", "import random; print(random.random())"]
+        return float(subprocess.run(command, env=env, capture_output=True, check=True).stdout)
+
+    assert draw() != draw()
+
+    install = [hooked_python.with_name("repro"), "hook", "install", "/usr/bin/python3"]
+    subprocess.run(install, env=env, check=True)
+
+    assert draw() == draw() == random.Random(42).random()
