@@ -267,7 +267,7 @@ def test_debians_own_python_is_seeded_once_it_has_the_hook(
 
     assert draw() != draw()
 
-    install = [hooked_python.with_name("repro"), "hook", "install", "/usr/bin/python3"]
+    install = [str(hooked_python.with_name("repro")), "hook", "install", "/usr/bin/python3"]
     subprocess.run(install, env=env, check=True)
 
     assert draw() == draw() == random.Random(42).random()
