@@ -42,6 +42,8 @@ class Kernel:
     def stop(self) -> None:
         self.client.stop_channels()
         self.manager.shutdown_kernel(now=True)
+        for side in (self.client, self.manager):
+            side.context.destroy(linger=0)  # or it warns when it is collected, in another test
 
 
 @pytest.fixture
