@@ -158,7 +158,9 @@ def _our_files() -> dict[str, bytes]:
     """Return what pip installed of us, by its path below the packages' folder; the hook last."""
     ours = metadata.distribution(NAME) if any(metadata.distributions(name=NAME)) else None
     paths = [] if ours is None else ours.files or []
-    inside = [path for path in paths if ".." not in path.parts and "__pycache__" not in path.parts]
+    # Without the command, which stays here: pip would take a `repro` of somebody else's with us.
+    left_out = {"..", "__pycache__", "entry_points.txt"}
+    inside = [path for path in paths if left_out.isdisjoint(path.parts)]
     names = {path.as_posix() for path in inside}
     if not {HOOK, "repro_env/__init__.py"} <= names:
         raise HookError(

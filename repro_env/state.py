@@ -13,7 +13,6 @@ import hashlib
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -118,6 +117,8 @@ def save_rng(path: str | os.PathLike[str], generators: Generators | None = None)
     Raises:
         StateError: One of the generators can't be kept, or the file can't be written.
     """
+    import tempfile  # late: it imports random
+
     file = Path(path)
     text = rng_state(generators).to_bytes()
     try:

@@ -85,7 +85,8 @@ def test_removed_the_environment_is_as_it_was(repro: Path, own: Path) -> None:
     assert draw(own) != draw(own)
 
 
-def test_pip_lists_it_and_removes_it(repro: Path, own: Path) -> None:
+def test_pip_lists_it_and_removes_it_and_nothing_else(repro: Path, own: Path) -> None:
+    own.with_name("repro").write_text("somebody else's")
     before = files(own)
     run(repro, "hook", "install", own)
     pip = [sys.executable, "-m", "pip", "--python", str(own)]

@@ -76,10 +76,10 @@ if __name__ == "__main__":
     print(json.dumps([own, *globals()[way](multiprocessing.get_context(method))]))
 """
 WAYS = [
-    (way, method)
+    pytest.param(way, method, id=f"{way} by {method}")
     for way in ("processes", "pool", "futures", "nested")
     for method in ("fork", "forkserver", "spawn")
-] + [("forks", "fork")]
+] + [pytest.param("forks", "fork", id="os.fork")]
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def draws(run_file: Run) -> Any:
     return ask
 
 
-@pytest.mark.parametrize(("way", "method"), WAYS, ids="-".join)
+@pytest.mark.parametrize(("way", "method"), WAYS)
 def test_children_draw_numbers_of_their_own_the_same_in_every_run(
     draws: Any, way: str, method: str
 ) -> None:
@@ -127,7 +127,10 @@ def test_all_ways_to_start_the_first_child_but_forks_give_it_the_same_numbers(dr
 
 def test_a_fork_of_a_thread_is_told_from_its_siblings(run: Run) -> None:
     code = """
-import os, random, threading
+import os, random, threading, time
+os.register_at_fork(before=lambda: time.sleep(0.01))  # runs after ours: there others may count
+import repro_env
+repro_env.seed_everything()
 numbers = []
 def fork():
     reader, writer = os.pipe()
@@ -141,7 +144,7 @@ threads = [threading.Thread(target=fork) for _ in range(16)]
 print(len(set(numbers)))
 """
 
-    assert run(code, "-W", "ignore").stdout == "16\n"
+    assert run(code, "-W", "ignore", env={}).stdout == "16\n"
 
 
 def test_a_library_first_imported_in_a_child_has_the_childs_numbers(run: Run) -> None:
@@ -178,16 +181,29 @@ os.wait()
     assert (run(code).stdout == run(without).stdout) == (reseed == "random.seed()")
 
 
-def test_the_seed_of_a_call_reaches_spawned_children(run_file: Run) -> None:
-    code = WORKERS.replace(
-        "    own = draw()", "    import repro_env; repro_env.seed_everything(7)\n    own = draw()"
-    )
-    code = code.replace("sys.argv[1:]", "('processes', 'spawn')")
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+def test_the_seed_of_a_call_reaches_children(run_file: Run, method: str) -> None:
+    call = """
+    import multiprocessing.forkserver, repro_env
+    multiprocessing.forkserver.ensure_running()  # with the environment as it still is
+    repro_env.seed_everything(7)
+    own = draw()"""
+    code = WORKERS.replace("sys.argv[1:]", repr(("processes", method)))
 
-    called, asked = run_file(code, env={}), run_file(code, env={**SEEDED, "REPRO_SEED": "7"})
+    called = run_file(code.replace("\n    own = draw()", call), env=SEEDED)
+    asked = run_file(code, env={**SEEDED, "REPRO_SEED": "7"})
 
     assert called.returncode == 0, called.stderr
     assert called.stdout == asked.stdout
+
+
+def test_a_call_without_the_hooks_seed_reaches_spawned_children(run_file: Run) -> None:
+    call = "    import repro_env; repro_env.seed_everything(7)\n    own = draw()"
+    code = WORKERS.replace("sys.argv[1:]", repr(("processes", "spawn")))
+
+    called = run_file(code.replace("    own = draw()", call), env={})
+
+    assert called.stdout == run_file(code, env={**SEEDED, "REPRO_SEED": "7"}).stdout != ""
 
 
 @pytest.mark.parametrize(
