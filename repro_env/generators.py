@@ -110,7 +110,13 @@ def tf_generator(name: str, *keys: Key, shared: bool = False) -> tensorflow.rand
 def dataloader_generator(name: str = "dataloader", *keys: Key) -> torch.Generator:
     """Return a generator for a `DataLoader`: it shuffles alike whatever drew before.
 
-    It is shared by all ranks, as a sampler over ranks needs it; the workers still differ.
+    It is shared by all ranks, as a sampler over ranks needs it; the workers still differ. Two
+    loaders with the same name and keys shuffle alike, so give each its own, and each epoch, where
+    a loader is made for each: `dataloader_generator("train", epoch)`.
+
+    Args:
+        name: As of `seed_for`, like `keys`.
+        keys: See there.
 
     Raises:
         SeedError: As of `seed_for`.

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from repro_env import seeding
-from repro_env.startup import stop
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionInfo, InteractiveShell
@@ -26,8 +25,8 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
             return
         shell.events.unregister("pre_run_cell", seed_first_cell)
         try:
-            seeder.seed_loaded()
+            seeder.move(seeder.process.place)
         except Exception as error:  # IPython would print it and run the cell
-            stop(error)
+            seeding.stop(error)
 
     shell.events.register("pre_run_cell", seed_first_cell)

@@ -14,6 +14,7 @@ class Process(Protocol):
 
     seed: int
     place: str
+    begun: str
 
     def count_unseeded(self) -> int:
         """Return how many generators were asked for without a seed, with this one."""
@@ -26,8 +27,11 @@ class Seeder(Protocol):
     def process(self) -> Process:
         """This process, as it is now."""
 
-    def move(self, place: str, seed: int | None = None) -> None:
+    def move(self, place: str) -> None:
         """Be another process from now on, and seed again."""
+
+    def begin_child(self, place: str, seed: int) -> None:
+        """Be a child that `multiprocessing` began."""
 
 
 def child(parent: str, name: str) -> str:
@@ -35,7 +39,7 @@ def child(parent: str, name: str) -> str:
     return f"{parent}/{name}" if parent else name
 
 
-def whereabouts(place: str) -> str:
+def whereabouts(process: Process) -> str:
     """Return a process's place among all of the run's: its rank, who started it, as what.
 
     A worker of a DataLoader is named by the seed that its loader gave it, which says the loader's
@@ -43,13 +47,15 @@ def whereabouts(place: str) -> str:
     """
     rank = settings.read_rank(os.environ)
     seed = _loader_seed()
-    places = ("" if rank is None else f"rank {rank}", place if seed is None else f"loader {seed}")
-    return "/".join(filter(None, places))
+    place = process.place
+    if seed is not None:
+        place = f"loader {seed}{place[len(process.begun) :]}"  # with what it forked since
+    return "/".join(filter(None, ("" if rank is None else f"rank {rank}", place)))
 
 
-def derive(seed: int, place: str, *path: streams.Key) -> int:
+def derive(process: Process, *path: streams.Key) -> int:
     """Return a seed of 128 bits that no other process of the run draws from."""
-    return streams.derive(seed, *path, whereabouts(place))
+    return streams.derive(process.seed, *path, whereabouts(process))
 
 
 def _loader_seed() -> int | None:

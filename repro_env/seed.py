@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import NoReturn
 
-from repro_env import knobs, processes, seeding, settings, streams
+from repro_env import knobs, seeding, settings, streams
 from repro_env.errors import SeedError
 
 
@@ -29,7 +29,9 @@ def seed_everything(seed: int | None = None) -> int:
     value = settings.read_seed_or_default(os.environ) if seed is None else _checked(seed)
     settings.read_unseeded(os.environ)
     settings.write_seed(os.environ, value)
-    seeding.install(value, _raise).move("", value)
+    seeder = seeding.install(value, _raise)
+    seeder.find_strangers()
+    seeder.move("", value, begun="")
     return value
 
 
@@ -46,7 +48,8 @@ def seed_worker(worker_id: int) -> None:
 
     del worker_id
     seeder = seeding.install(settings.read_seed_or_default(os.environ), _raise)
-    seeder.move(processes.child("", f"loader {torch.initial_seed()}"))
+    place = f"loader {torch.initial_seed()}"
+    seeder.move(place, begun=place)
 
 
 def unseeded_generators() -> int:
@@ -58,7 +61,7 @@ def _checked(seed: int) -> int:
     value = streams.whole_number(seed)
     if value is None or value not in knobs.SEEDS:
         raise SeedError(
-            f"the seed {seed!r} is not a whole number in 0..{knobs.SEEDS[-1]}",
+            f"the seed {streams.words(seed)} is not a whole number in 0..{knobs.SEEDS[-1]}",
             hint="give one, such as 42, or none to take REPRO_SEED",
         )
     return value

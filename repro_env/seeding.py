@@ -13,7 +13,7 @@ from _thread import RLock  # what threading is built on, without its cost
 
 TYPE_CHECKING = False  # typing's own constant costs the import of typing
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from importlib.abc import Loader
     from importlib.machinery import ModuleSpec
     from types import ModuleType
@@ -46,14 +46,16 @@ class Process:
     Args:
         seed: The plain seed, 0..2^32-1.
         place: How it was started, from the main process down: `process 2/fork 1`; empty there.
+        begun: The part of it down to the process that `multiprocessing` began.
     """
 
-    def __init__(self, seed: int, place: str = "") -> None:
+    def __init__(self, seed: int, place: str = "", begun: str = "") -> None:
         self.seed = seed
         self.place = place
+        self.begun = begun
         self.forks = 0  # children that this process has forked
         self.unseeded = 0  # generators that NumPy was asked for without a seed
-        self.lock = RLock()  # held while one of the two changes, and during a fork
+        self._lock = RLock()
 
     def seed_of(self, library: str) -> int:
         """Return what a library is seeded with: the plain seed; in a child, 128 bits of its own."""
@@ -61,11 +63,11 @@ class Process:
             return self.seed
         from repro_env import processes
 
-        return processes.derive(self.seed, self.place, "library", library)
+        return processes.derive(self, "library", library)
 
     def count_unseeded(self) -> int:
         """Return how many generators were asked for without a seed, with this one."""
-        with self.lock:
+        with self._lock:
             self.unseeded += 1
             return self.unseeded
 
@@ -84,7 +86,10 @@ class Seeder:
     def __init__(self, process: Process, refuse: "Callable[[Exception], NoReturn]") -> None:
         self.process = process
         self._refuse = refuse
-        self._strangers: "dict[str, Any] | None" = None  # seeders of other packages, once sought
+        self._prepared: "dict[str, list[Any]]" = {}  # what seeds each library that is ready
+        self._strangers: "dict[str, Any]" = {}  # seeders of other packages
+        self._is_looking = True  # for them: until the first foreign import
+        self._forking = RLock()  # held during a fork
 
     def start(self) -> None:
         """Follow the imports and the forks to come; prepare what is loaded."""
@@ -94,41 +99,70 @@ class Seeder:
             after_in_parent=self._after_fork_in_parent,
             after_in_child=self._after_fork_in_child,
         )
-        for name in (*LIBRARIES, *OTHERS):
-            if name in sys.modules:
-                self.prepare(name)
+        self._prepare_loaded((*LIBRARIES, *OTHERS))
 
-    def move(self, place: str, seed: "int | None" = None) -> None:
+    def move(self, place: str, seed: "int | None" = None, begun: "str | None" = None) -> None:
         """Be another process from now on: seed again, and let its children know."""
-        self.process = Process(self.process.seed if seed is None else seed, place)
-        try:
-            if "multiprocessing.process" in sys.modules:
-                library("multiprocessing.process").tell_children(self.process)
-            self.seed_loaded()
-        except Exception as error:
-            self._refuse(error)
-
-    def seed_loaded(self) -> None:
-        """Seed every library that is imported already; change no mode."""
-        for name in (*LIBRARIES, *(self._strangers or ())):
+        was = self.process
+        self.process = Process(
+            was.seed if seed is None else seed, place, was.begun if begun is None else begun
+        )
+        self.tell_children()
+        for name in list(self._prepared):
             if name in sys.modules:
-                self.seed(name)
+                self._seed(name)
 
-    def seed(self, name: str) -> None:
-        """Seed one library that is imported already."""
-        ours = (self._strangers or {}).get(name) or library(name)
-        ours.seed(self.process.seed_of(name))
+    def begin_child(self, place: str, seed: int) -> None:
+        """Be a child that `multiprocessing` began, or leave: its error would reach nobody."""
+        try:
+            self.move(place, seed, begun=place)
+        except Exception as error:
+            stop(error)
 
-    def prepare(self, name: str) -> None:
+    def tell_children(self) -> None:
+        """Let the children to come know whose children they are."""
+        for ours in self._prepared.get("multiprocessing.process", ()):
+            ours.tell_children(self.process)
+
+    def begin_again(self, name: str) -> None:
+        """Seed one library as at its import."""
+        if name in self._prepared:
+            self._seed(name)
+
+    def find_strangers(self) -> None:
+        """Look for other packages' seeders, and prepare what they are for."""
+        self._is_looking = False  # looking imports modules, too
+        try:
+            from repro_env import strangers
+
+            self._strangers = strangers.find(sys.path)
+        except Exception as error:
+            self._is_looking = True
+            self._refuse(error)
+        self._prepare_loaded(self._strangers)
+
+    def _seed(self, name: str) -> None:
+        for ours in self._prepared[name]:
+            if hasattr(ours, "seed"):
+                ours.seed(self.process.seed_of(name))
+
+    def _prepare_loaded(self, names: "Iterable[str]") -> None:
+        for name in names:
+            spec = getattr(sys.modules.get(name), "__spec__", None)
+            if name in sys.modules and not getattr(spec, "_initializing", False):
+                self._prepare(name)
+
+    def _prepare(self, name: str) -> None:
         """Seed a library that was imported just now, and put it into its deterministic mode."""
         try:
-            if name not in OTHERS:
-                self.seed(name)
-            if name in LIBRARIES or name in OTHERS:
-                ours = library(name)
-                for step in ("follow", "make_deterministic"):
-                    if hasattr(ours, step):
-                        getattr(ours, step)(self)
+            ours = [library(name)] if name in LIBRARIES or name in OTHERS else []
+            theirs = [self._strangers[name]] if name in self._strangers else []
+            for step in ("follow", "make_deterministic"):
+                for one in ours:
+                    if hasattr(one, step):
+                        getattr(one, step)(self)
+            self._prepared[name] = ours + theirs
+            self._seed(name)
             if name == "random":  # it seeds itself after a fork: ours must come later
                 os.register_at_fork(after_in_child=self._after_random)
         except Exception as error:
@@ -138,18 +172,18 @@ class Seeder:
         self, name: str, path: "Sequence[str] | None" = None, target: "ModuleType | None" = None
     ) -> "ModuleSpec | None":
         """Return the later finders' answer, with a loader that prepares; None for the others."""
-        looking = self._strangers is None and path is None and name not in FAMILIAR
+        looking = self._is_looking and path is None and name not in FAMILIAR
         if not looking and not self._is_followed(name):
             return None
         spec = self._ask_the_others(name, path, target)
         if looking and spec is not None and _is_foreign(spec):
-            self._find_strangers()
+            self.find_strangers()
         if spec is not None and self._is_followed(name):
             self._prepare_after(name, spec.loader)
         return spec
 
     def _is_followed(self, name: str) -> bool:
-        return name in LIBRARIES or name in OTHERS or name in (self._strangers or ())
+        return name in LIBRARIES or name in OTHERS or name in self._strangers
 
     def _ask_the_others(
         self, name: str, path: "Sequence[str] | None", target: "ModuleType | None"
@@ -175,35 +209,40 @@ class Seeder:
             run(module)
             vars(loader).pop("exec_module", None)
             if module.__name__ == name:
-                self.prepare(name)
+                self._prepare(name)
 
         loader.exec_module = exec_module  # type: ignore[method-assign]
-
-    def _find_strangers(self) -> None:
-        self._strangers = {}  # looking for them imports modules, too
-        try:
-            from repro_env import strangers
-
-            self._strangers = strangers.find(sys.path)
-        except Exception as error:
-            self._refuse(error)
 
     def _before_fork(self) -> None:
         from repro_env import processes  # noqa: F401  # no import between a fork and its seeds
 
-        self.process.lock.acquire()  # or two threads' children would be the same fork
+        self._forking.acquire()  # or two threads' children would be the same fork
         self.process.forks += 1
+        self._call("wait")
 
     def _after_fork_in_parent(self) -> None:
-        self.process.lock.release()
+        self._forking.release()
 
     def _after_fork_in_child(self) -> None:
         from repro_env import processes
 
-        self.move(processes.child(self.process.place, f"fork {self.process.forks}"))
+        try:
+            self._forking = RLock()
+            self._call("unlock")
+            self.move(processes.child(self.process.place, f"fork {self.process.forks}"))
+        except Exception as error:  # Python would print it and go on, unseeded
+            stop(error)
 
     def _after_random(self) -> None:
-        self.seed("random")
+        try:
+            self._seed("random")
+        except Exception as error:
+            stop(error)
+
+    def _call(self, step: str) -> None:
+        for ours in [ours for prepared in self._prepared.values() for ours in prepared]:
+            if hasattr(ours, step):
+                getattr(ours, step)()
 
 
 active: "Seeder | None" = None
@@ -223,6 +262,17 @@ def install(seed: int, refuse: "Callable[[Exception], NoReturn]") -> Seeder:
         active = Seeder(Process(seed), refuse)
         active.start()
     return active
+
+
+def stop(error: Exception) -> "NoReturn":
+    """Say what is wrong and leave at once, whatever is on the stack and whatever is closed."""
+    try:
+        from repro_env.errors import describe
+
+        os.write(2, describe(error).encode())
+        sys.stdout.flush()
+    finally:
+        os._exit(2)
 
 
 def library(name: str) -> "Any":

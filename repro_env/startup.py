@@ -6,13 +6,8 @@ would break the promise: `site` prints a hook's exception and carries on, so thi
 """
 
 import os
-import sys
 
 from repro_env import seeding, settings
-
-TYPE_CHECKING = False  # typing's own constant costs the import of typing
-if TYPE_CHECKING:
-    from typing import NoReturn
 
 # What `REPRO_DISABLE=1` took out of the environment, for a server that seeds its children.
 _removed: "dict[str, str]" = {}
@@ -23,22 +18,11 @@ def start() -> None:
     try:
         seed = settings.read_seed(os.environ)
         if seed is not None:
-            seeding.install(seed, stop)
+            seeding.install(seed, seeding.stop)
         elif settings.is_disabled(os.environ):
             _disable()
     except Exception as error:
-        stop(error)
-
-
-def stop(error: Exception) -> "NoReturn":
-    """Say what is wrong and leave at once, whatever is on the stack and whatever is closed."""
-    try:
-        from repro_env.errors import describe
-
-        os.write(2, describe(error).encode())
-        sys.stdout.flush()
-    finally:
-        os._exit(2)
+        seeding.stop(error)
 
 
 def _disable() -> None:

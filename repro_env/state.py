@@ -55,7 +55,7 @@ class RngState(NamedTuple):
         """
         try:
             document = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise _damaged(f"is not JSON ({error})") from None
         if not isinstance(document, dict) or document.get("format") != FORMAT:
             raise _damaged(f"does not say format: {FORMAT}")
@@ -108,7 +108,10 @@ def restore_rng(state: RngState, generators: Generators | None = None) -> None:
         torch.begin_cuda()
     live = _live(generators)
     _check(state, live)
-    _set(state, live)
+    _set_generators(state, live)
+    if seeding.active is not None:
+        seeding.active.process.forks = state.states[OWN]["forks"]
+        seeding.active.process.unseeded = state.states[OWN]["unseeded"]
 
 
 def save_rng(path: str | os.PathLike[str], generators: Generators | None = None) -> None:
@@ -156,28 +159,44 @@ def load_rng(path: str | os.PathLike[str], generators: Generators | None = None)
 def isolated_rng() -> Iterator[None]:
     """Draw inside as much as you like: outside, it has not happened, even after an error.
 
-    A library that is imported inside is at its start outside.
+    A library that is imported inside is at its start outside, and another seed inside is the old
+    one outside. Children that are forked inside are counted: they may live on.
     """
     before = rng_state()
+    seeder = seeding.active
+    process = seeder.process if seeder else None
+    variables = {name: os.environ.get(name) for name in ("REPRO_SEED", "PYTHONHASHSEED")}
     try:
         yield
     finally:
-        live = _live(None)
-        known = {name: thing for name, thing in live.items() if name in before.states}
-        _set(before, known)
-        _begin_anew(live.keys() - known.keys(), before)
+        if seeder is not None and process is not None and seeder.process is not process:
+            seeder.process = process
+            seeder.tell_children()
+            _put_back(variables)
+        _isolate(before)
 
 
-def _begin_anew(names: set[str], before: RngState) -> None:
-    """Seed what was not there before."""
-    if any(name.startswith("torch cuda:") for name in names):
+def _put_back(variables: Mapping[str, str | None]) -> None:
+    for name, value in variables.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
+
+
+def _isolate(before: RngState) -> None:
+    """Restore what was there before, and begin anew with what was not."""
+    live = _live(None)
+    known = {name: thing for name, thing in live.items() if name in before.states}
+    _set_generators(before, known)
+    if seeding.active is not None and OWN in before.states:
+        seeding.active.process.unseeded = before.states[OWN]["unseeded"]
+    if any(name.startswith("torch cuda:") for name in live.keys() - known.keys()):
         from repro_env.libraries import torch
 
         torch.reseed_cuda()
-    seeder = seeding.active
-    for name in seeding.LIBRARIES:
-        if seeder is not None and name in sys.modules and name not in before.versions:
-            seeder.seed(name)
+    for name in seeding.LIBRARIES.keys() - before.versions.keys():
+        if seeding.active is not None and name in sys.modules:
+            seeding.active.begin_again(name)
 
 
 def _live(generators: Generators | None) -> dict[str, Any]:
@@ -210,9 +229,9 @@ def _library_of(name: str, thing: Any) -> Any:
 def _check(state: RngState, live: Mapping[str, Any]) -> None:
     """Collect all that doesn't fit, and say it at once."""
     wrong = _differences("versions", state.versions, _versions())
-    own = {} if seeding.active is None else {OWN: None}
+    own = {} if seeding.active is None else {OWN: _own_state(seeding.active.process)}
     there = dict.fromkeys(state.states)
-    wrong += _differences("generators", there, {**own, **dict.fromkeys(live)})
+    wrong += _differences("generators", there, dict.fromkeys((*own, *live)))
     for name, thing in live.items():
         if name in state.states:
             try:
@@ -222,7 +241,7 @@ def _check(state: RngState, live: Mapping[str, Any]) -> None:
             except Exception as error:
                 wrong.append(f"the state of {name} is none of its kind ({error})")
     if OWN in there and own:
-        wrong += _check_own(state.states[OWN])
+        wrong += _check_own(state.states[OWN], own[OWN])
     if wrong:
         raise StateError(
             "the states don't fit this process: " + "; ".join(sorted(wrong)),
@@ -231,38 +250,31 @@ def _check(state: RngState, live: Mapping[str, Any]) -> None:
         )
 
 
-def _set(state: RngState, live: Mapping[str, Any]) -> None:
+def _set_generators(state: RngState, live: Mapping[str, Any]) -> None:
     for name, thing in live.items():
         _library_of(name, thing).set_state(thing, state.states[name])
     if "torch cpu" in live and "torch cuda:0" not in live:  # CUDA has not begun
         from repro_env.libraries import torch
 
         torch.reseed_cuda()
-    if OWN in state.states and seeding.active is not None:
-        seeding.active.process.forks = state.states[OWN]["forks"]
-        seeding.active.process.unseeded = state.states[OWN]["unseeded"]
 
 
 def _own_state(process: seeding.Process) -> dict[str, Any]:
     return {
         "seed": process.seed,
-        "place": processes.whereabouts(process.place),
+        "place": processes.whereabouts(process),
         "forks": process.forks,
         "unseeded": process.unseeded,
     }
 
 
-def _check_own(state: Any) -> list[str]:
+def _check_own(state: Any, now: Mapping[str, Any]) -> list[str]:
     """Return what of our own state doesn't fit: a stream follows from the seed and the rank."""
-    assert seeding.active is not None
-    now = _own_state(seeding.active.process)
-    if not isinstance(state, dict) or state.keys() != now.keys():
+    is_ours = isinstance(state, dict) and state.keys() == now.keys()
+    if not is_ours or any(type(state[count]) is not int for count in ("forks", "unseeded")):
         return [f"the state of {OWN} is none of its kind"]
-    return [
-        f"{name} was {state[name]!r} and is {now[name]!r}"
-        for name in ("seed", "place")
-        if state[name] != now[name]
-    ]
+    other = [name for name in ("seed", "place") if state[name] != now[name]]
+    return [f"{name} was {state[name]!r} and is {now[name]!r}" for name in other]
 
 
 def _differences(what: str, was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

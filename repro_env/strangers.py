@@ -17,7 +17,10 @@ import os
 from collections.abc import Iterable
 from contextlib import suppress
 from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
+
+from repro_env.errors import SeedError
 
 GROUP = "repro_env.seeders"
 
@@ -25,13 +28,25 @@ GROUP = "repro_env.seeders"
 class Stranger:
     """A seeder by the words of its entry point, imported when it is first needed."""
 
-    def __init__(self, entry_point: str) -> None:
+    def __init__(self, module: str, entry_point: str) -> None:
+        self._module = module
         self._entry_point = entry_point
 
     def seed(self, value: int) -> None:
-        """Call it with a seed of 32 bits."""
-        module, _, name = self._entry_point.partition(":")
-        getattr(import_module(module.strip()), name.strip())(value % 2**32)
+        """Call it with a seed of 32 bits.
+
+        Raises:
+            SeedError: It can't be loaded, or raised.
+        """
+        module, _, name = self._entry_point.partition("[")[0].partition(":")
+        try:
+            attrgetter(name.strip())(import_module(module.strip()))(value % 2**32)
+        except Exception as error:
+            raise SeedError(
+                f"the seeder of {self._module}, {self._entry_point}, failed: "
+                f"{type(error).__name__}: {error}",
+                hint=f"mend or remove the package whose entry point {GROUP} it is",
+            ) from error
 
 
 def find(path: Iterable[str]) -> dict[str, Stranger]:
@@ -39,13 +54,13 @@ def find(path: Iterable[str]) -> dict[str, Stranger]:
     found: dict[str, Stranger] = {}
     for folder in path:
         for text in _entry_points(folder):
-            if GROUP in text:
-                for name, entry_point in _parse(text).items():
-                    found.setdefault(name, Stranger(entry_point))
+            if GROUP.encode() in text:
+                for name, entry_point in _parse(text.decode()).items():
+                    found.setdefault(name, Stranger(name, entry_point))
     return found
 
 
-def _entry_points(folder: str) -> Iterable[str]:
+def _entry_points(folder: str) -> Iterable[bytes]:
     try:
         names = os.listdir(folder or ".")  # noqa: PTH208  # pathlib takes three times as long
     except OSError:  # a zip file, or nothing
@@ -53,7 +68,7 @@ def _entry_points(folder: str) -> Iterable[str]:
     for name in names:
         if name.endswith((".dist-info", ".egg-info")):
             with suppress(OSError):
-                yield Path(folder, name, "entry_points.txt").read_text(encoding="utf-8")
+                yield Path(folder, name, "entry_points.txt").read_bytes()
 
 
 def _parse(text: str) -> dict[str, str]:

@@ -6,6 +6,7 @@ that another language can repeat it.
 
 from __future__ import annotations
 
+from hashlib import sha256, shake_256
 from typing import SupportsIndex, Union
 
 from repro_env.errors import SeedError
@@ -14,14 +15,15 @@ Key = Union[str, SupportsIndex]
 
 VERSION = b"repro-env stream 1\n"
 SEED_BITS = 128
+KEY_BITS = 1024
 
 
 def derive(seed: int, *path: Key) -> int:
     """Return the seed that a path of keys leads to.
 
     Args:
-        seed: The seed to start from, of any size.
-        path: Strings and whole numbers; `"1"` and `1` are two keys.
+        seed: The seed to start from.
+        path: Strings, and whole numbers of at most 1,024 bits; `"1"` and `1` are two keys.
 
     Returns:
         A whole number in 0..2^128-1: the first 16 bytes of a sha256, the first the highest.
@@ -29,31 +31,34 @@ def derive(seed: int, *path: Key) -> int:
     Raises:
         SeedError: A key is neither.
     """
-    from hashlib import sha256  # late: a process that derives nothing need not load OpenSSL
-
     text = VERSION + _encode(seed) + b"".join(map(_encode, path))
     return int.from_bytes(sha256(text).digest()[: SEED_BITS // 8], "big")
 
 
 def expand(seed: int, size_bytes: int) -> bytes:
     """Return a seed of 128 bits as more bytes, with SHAKE-256: a larger generator's whole state."""
-    from hashlib import shake_256
-
     return shake_256(seed.to_bytes(SEED_BITS // 8, "big")).digest(size_bytes)
 
 
 def whole_number(value: object) -> int | None:
     """Return Python's, NumPy's and others' whole numbers as an `int`; None for what is none.
 
-    `True` is none, neither Python's nor NumPy's: as a seed or a key it is a mistake.
+    `True` is none, whoever's it is: as a seed or a key it is a mistake.
     """
-    kind = getattr(getattr(value, "dtype", None), "kind", "")
-    if isinstance(value, bool) or kind == "b":
+    if isinstance(value, bool) or "bool" in str(getattr(value, "dtype", "")):
         return None
     try:
-        return value.__index__()  # type: ignore[attr-defined, no-any-return]
+        number = value.__index__()  # type: ignore[attr-defined]
     except (AttributeError, TypeError):  # NumPy's arrays have one that refuses
         return None
+    return None if isinstance(number, bool) else int(number)
+
+
+def words(value: object) -> str:
+    """Return a value as an error names it; Python refuses to write out thousands of digits."""
+    if isinstance(value, int) and value.bit_length() > KEY_BITS:
+        return f"of {value.bit_length()} bits"
+    return repr(value)
 
 
 def _encode(key: Key) -> bytes:
@@ -62,9 +67,10 @@ def _encode(key: Key) -> bytes:
         text = key.encode("utf-8", "surrogatepass")  # file names can hold what is no Unicode
         return b"s%d:%b;" % (len(text), text)
     number = whole_number(key)
-    if number is None:
+    if number is None or number.bit_length() > KEY_BITS:
         raise SeedError(
-            f"the key {key!r} is a {type(key).__name__}, neither a string nor a whole number",
-            hint="name it by a string: str(key)",
+            f"the key {words(key)} is a {type(key).__name__}, "
+            f"neither a string nor a whole number of at most {KEY_BITS} bits",
+            hint="name it by a string",
         )
     return b"i%d;" % number

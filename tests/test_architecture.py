@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from repro_env import seeding
+from repro_env.libraries import unique
 from tests.conftest import PROJECT
 
 PACKAGE = PROJECT / "repro_env"
@@ -81,3 +83,9 @@ def test_the_start_up_path_uses_os_and_sys_only(module: str) -> None:
 @pytest.mark.parametrize("path", MODULES, ids=str)
 def test_no_module_is_over_300_lines(path: Path) -> None:
     assert len((PACKAGE / path).read_text().splitlines()) <= 300
+
+
+def test_each_module_that_draws_what_is_unique_is_followed() -> None:
+    assert {name for name, ours in seeding.OTHERS.items() if ours == "unique"} == set(
+        unique.MODULES
+    )

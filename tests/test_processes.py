@@ -147,6 +147,33 @@ print(len(set(numbers)))
     assert run(code, "-W", "ignore", env={}).stdout == "16\n"
 
 
+IMPORTS = """
+import os, sys, threading, random
+sys.setswitchinterval(1e-5)
+def load():
+    import multiprocessing.pool, concurrent.futures.process, uuid, asyncio
+thread = threading.Thread(target=load)
+thread.start()
+children = []
+while thread.is_alive():
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writer, repr(random.random()).encode())
+        os._exit(0)
+    children.append((child, reader))
+for child, _ in children:
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+print(len({os.read(reader, 100) for _, reader in children}) == len(children) > 5)
+"""
+
+
+def test_forks_while_another_thread_imports_are_seeded(run: Run) -> None:
+    results = [run(IMPORTS, "-W", "ignore") for _ in range(4)]
+
+    assert [(result.stdout, result.stderr) for result in results] == [("True\n", "")] * 4
+
+
 def test_a_library_first_imported_in_a_child_has_the_childs_numbers(run: Run) -> None:
     code = """
 import os

@@ -84,7 +84,7 @@ print(before == repro_env.seed_for("a"))
     assert run(code).stdout == "False\nTrue\n"
 
 
-BAD: list[Any] = [-1, 2**32, True, False, 1.0, "42", float("nan"), [42], b"1"]
+BAD: list[Any] = [-1, 2**32, 10**20, True, False, 1.0, "42", float("nan"), [42], b"1"]
 
 
 @pytest.mark.parametrize("seed", BAD, ids=repr)
@@ -118,6 +118,38 @@ print(random.getstate() == state)
 
     assert result.stdout.startswith(f"{name}={value!r} is not ")
     assert result.stdout.splitlines()[-1] == "True"
+
+
+def test_numbers_too_long_to_write_are_refused_in_few_words() -> None:
+    for refused in (repro_env.seed_everything, lambda key: repro_env.seed_for("a", key)):
+        with pytest.raises(repro_env.SeedError, match="of 16610 bits is "):
+            refused(10**5000)
+
+
+def test_an_index_that_is_a_truth_is_refused() -> None:
+    class Truth:
+        def __index__(self) -> int:
+            return True
+
+    with pytest.raises(repro_env.SeedError):
+        repro_env.seed_everything(Truth())  # type: ignore[arg-type]
+
+
+def test_a_child_that_cannot_be_seeded_leaves(run: Run) -> None:
+    code = """
+import os, random, repro_env
+repro_env.seed_everything(7)
+os.environ.update(RANK="5", WORLD_SIZE="2")
+if os.fork() == 0:
+    print("went on unseeded", flush=True)
+    os._exit(0)
+print(os.waitstatus_to_exitcode(os.wait()[1]))
+"""
+
+    result = run(code, env={})
+
+    assert result.stdout == "2\n"
+    assert "error: RANK='5' is not" in result.stderr
 
 
 def test_an_error_of_ours_survives_the_way_back_from_a_worker(run_file: Run) -> None:

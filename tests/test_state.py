@@ -90,6 +90,37 @@ print(random.random())
     assert float(run(code).stdout) == random.Random(42).random()
 
 
+def test_another_seed_in_isolation_is_the_old_one_outside(run: Run) -> None:
+    code = """
+import os, random, repro_env
+before = repro_env.seed_for("x")
+with repro_env.isolated_rng():
+    repro_env.seed_everything(9)
+    print(repro_env.seed_for("x") == before, os.environ["REPRO_SEED"])
+print(repro_env.seed_for("x") == before, os.environ["REPRO_SEED"], random.random())
+"""
+
+    assert run(code).stdout == f"False 9\nTrue 42 {random.Random(42).random()}\n"
+
+
+def test_children_forked_in_isolation_and_after_it_differ(run: Run) -> None:
+    code = """
+import os, random, repro_env
+def child():
+    if os.fork() == 0:
+        os.write(1, (repr(random.random()) + "\\n").encode())
+        os._exit(0)
+    os.wait()
+with repro_env.isolated_rng():
+    child()
+child()
+"""
+
+    inside, after = run(code).stdout.split()
+
+    assert inside != after
+
+
 def test_restoring_keeps_count_of_children(run: Run) -> None:
     code = """
 import os, random, repro_env
@@ -135,6 +166,7 @@ def test_a_file_that_cannot_be_reached_is_named(tmp_path: Path, function: Any) -
     [
         pytest.param(b"", "is not JSON", id="empty"),
         pytest.param(b"\x80\x04", "is not JSON", id="a pickle"),
+        pytest.param(b"[" * 100_000, "is not JSON", id="too deep"),
         pytest.param(b"[]", "does not say format", id="a list"),
         pytest.param(b'{"format": "other"}', "does not say format", id="another format"),
         pytest.param(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,35 @@ def test_it_is_seeded_by_a_call(run: Run, env: dict[str, str]) -> None:
     assert run(code, env=env).stdout == "7\n"
 
 
+def test_one_that_was_imported_before_the_call_is_seeded_by_it(
+    run: Run, env: dict[str, str]
+) -> None:
+    code = "import thing, repro_env; repro_env.seed_everything(7); print(thing.value)"
+
+    assert run(code, env={"PYTHONPATH": env["PYTHONPATH"]}).stdout == "7\n"
+
+
+def test_a_seeder_for_one_of_our_libraries_comes_after_ours(
+    run: Run, env: dict[str, str], tmp_path: Path
+) -> None:
+    install(tmp_path, "random = thing_seeder:seed")
+    code = "import thing, random; print(thing.value, random.random())"
+
+    assert run(code, env=env).stdout == f"42 {random.Random(42).random()}\n"
+
+
+@pytest.mark.parametrize(
+    "entry_point", ["thing = thing_seeder:Kind.seed", "thing=thing_seeder:seed [x]"]
+)
+def test_every_form_of_an_entry_point_is_understood(
+    run: Run, env: dict[str, str], tmp_path: Path, entry_point: str
+) -> None:
+    (tmp_path / "thing_seeder.py").write_text(SEEDER + "class Kind: seed = staticmethod(seed)\n")
+    install(tmp_path, entry_point)
+
+    assert run("import thing; print(thing.value)", env=env).stdout == "42\n"
+
+
 def test_each_child_has_a_value_of_its_own_that_fits_32_bits(run: Run, env: dict[str, str]) -> None:
     code = """
 import os, thing
@@ -96,6 +126,7 @@ def test_a_seeder_that_cannot_seed_stops_the_process(
     assert result.returncode == 2
     assert result.stdout == ""
     assert said in result.stderr
+    assert f"the seeder of thing, {entry_point.split(' = ')[1]}, failed: " in result.stderr
 
 
 def test_an_entry_point_file_that_cannot_be_read_as_one_is_left_to_its_owner(
@@ -103,6 +134,6 @@ def test_an_entry_point_file_that_cannot_be_read_as_one_is_left_to_its_owner(
 ) -> None:
     other = tmp_path / "other-1.0.dist-info"
     other.mkdir()
-    (other / "entry_points.txt").write_text("not [an ini file")
+    (other / "entry_points.txt").write_bytes(b"not [an ini file, nor \xff UTF-8")
 
     assert run("import thing; print(thing.value)", env=env).stdout == "42\n"

@@ -6,6 +6,7 @@ middle of whatever the user has drawn: so it is set directly.
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 
@@ -13,8 +14,7 @@ def seed(value: int) -> None:
     """Seed the hidden generator of the calling thread (it is thread-local)."""
     import random
 
-    from keras import backend
-
+    backend: Any = sys.modules["keras.backend"]  # `keras` itself may still be half imported
     if hasattr(backend, "_SEED_GENERATOR"):  # Keras 3 has none: it draws from `random`
         backend._SEED_GENERATOR.generator = random.Random(value)
 

@@ -13,6 +13,7 @@ Source:
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -23,26 +24,28 @@ CONFIG = "repro_env"
 
 def follow(seeder: Seeder) -> None:
     """Have children seed themselves before they run their target."""
-    from multiprocessing.process import BaseProcess
+    import os
 
-    from repro_env import processes
+    from repro_env import processes, settings
 
+    BaseProcess = sys.modules["multiprocessing.process"].BaseProcess  # noqa: N806
     tell_children(seeder.process)
-    begin: Any = BaseProcess._bootstrap  # type: ignore[attr-defined]
+    begin = BaseProcess._bootstrap
 
     def _bootstrap(self: Any, *args: Any, **kwargs: Any) -> Any:
         parent = self._config.get(CONFIG)
         if parent is not None:  # else made before its parent was seeded
             seed, place = parent
-            seeder.move(processes.child(place, f"process {self._identity[-1]}"), seed)
+            seeder.begin_child(processes.child(place, f"process {self._identity[-1]}"), seed)
+            settings.write_seed(os.environ, seed)  # a fork server's may be an older one
             self._config[CONFIG] = (seeder.process.seed, seeder.process.place)
         return begin(self, *args, **kwargs)
 
-    BaseProcess._bootstrap = _bootstrap  # type: ignore[attr-defined]
+    BaseProcess._bootstrap = _bootstrap
 
 
 def tell_children(process: Process) -> None:
     """Write down, for the children to come, whose children they are."""
-    from multiprocessing.process import current_process
-
-    current_process()._config[CONFIG] = (process.seed, process.place)  # type: ignore[attr-defined]
+    # Not imported: after a fork, `multiprocessing` itself may be half imported for ever.
+    this = sys.modules["multiprocessing.process"].current_process()
+    this._config[CONFIG] = (process.seed, process.place)

@@ -21,6 +21,13 @@ def seed(value: int) -> None:
     sys.modules["numpy.random"].seed(value if value < WORD else words)
 
 
+def unlock() -> None:
+    """In a forked child: free the generator's lock, which a thread of the parent may have held."""
+    import sys
+
+    sys.modules["numpy.random"].mtrand._rand._bit_generator.lock._at_fork_reinit()
+
+
 def version() -> str:
     """Return what the meaning of a state depends on."""
     import numpy
@@ -102,7 +109,7 @@ def _derived(seeder: Seeder) -> Callable[[int], int]:
         from repro_env import processes, streams
 
         this = seeder.process
-        found = processes.derive(this.seed, this.place, "unseeded", this.count_unseeded())
+        found = processes.derive(this, "unseeded", this.count_unseeded())
         return int.from_bytes(streams.expand(found, -(-bits // 8)), "big") >> -bits % 8
 
     return draw

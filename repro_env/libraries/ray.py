@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from repro_env.processes import Seeder
 
+SCRIPT = "default_worker.py"
 OPTIONS = ("--startup-token=", "--worker-id=")
 
 
@@ -21,5 +22,6 @@ def follow(seeder: Seeder) -> None:
     from repro_env import processes
 
     name = next((argument for argument in sys.argv if argument.startswith(OPTIONS)), None)
-    if name is not None:
+    is_worker = sys.argv[0].endswith(SCRIPT) and not seeder.process.place  # not a child of one
+    if name is not None and is_worker:
         seeder.move(processes.child("", f"ray {name}"))

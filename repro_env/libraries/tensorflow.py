@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 from repro_env.libraries import python
@@ -14,10 +15,17 @@ if TYPE_CHECKING:
 
 
 def seed(value: int) -> None:
-    """Set the global seed; this starts no device and no thread pool."""
+    """Set the global seed; this starts no device and no thread pool.
+
+    In a child the kernels that are there already go on counting: to clear them asks for a lock
+    that a thread of the parent's may have held. Their numbers repeat all the same.
+    """
     import tensorflow
 
-    tensorflow.random.set_seed(value)
+    if value < 2**32:
+        tensorflow.random.set_seed(value)
+    else:
+        Eager().begin(value)
 
 
 def make_deterministic(seeder: Seeder) -> None:
@@ -48,9 +56,13 @@ class Eager:
     """
 
     def __init__(self) -> None:
-        from tensorflow.python.eager import context
+        self._context = sys.modules["tensorflow.python.eager.context"].context()
 
-        self._context = context.context()
+    def begin(self, seed: int) -> None:
+        """Set the global seed, and leave kernels alone."""
+        import random
+
+        self._context._seed, self._context._rng = seed, random.Random(seed)
 
     def get_state(self) -> Any:
         """Return the state as JSON's types."""

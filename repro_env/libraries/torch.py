@@ -27,6 +27,16 @@ def seed(value: int) -> None:
         seed_generator(torch.default_generator, value)
 
 
+def wait() -> None:
+    """Before a fork: wait for draws that are under way, or the child's would be locked for ever.
+
+    A draw that another thread begins just then can still lock it: nobody else can hold that lock.
+    """
+    import torch
+
+    torch.default_generator.get_state()
+
+
 def seed_generator(generator: torch.Generator, value: int) -> None:
     """Set a generator to the start of the stream of a 128-bit seed.
 

@@ -41,7 +41,7 @@ def timed(work):
             spent += time.perf_counter() - began
     return run
 
-Hook.prepare, Hook.find_spec = timed(Hook.prepare), timed(Hook.find_spec)
+Hook._prepare, Hook.find_spec = timed(Hook._prepare), timed(Hook.find_spec)
 began = time.perf_counter()
 __import__(sys.argv[1])
 print(spent, time.perf_counter() - began)

@@ -136,6 +136,30 @@ print(len(set(drawn)), repro_env.unseeded_generators(), again == streams, sum(ma
     assert first.stdout == second.stdout  # the same generators, whichever thread got which
 
 
+def test_a_fork_while_another_thread_draws_is_seeded(run: Run) -> None:
+    code = """
+import os, threading, numpy.random
+done = False
+def draw():
+    while not done:
+        numpy.random.rand(1_000_000)
+threading.Thread(target=draw, daemon=True).start()
+numbers = []
+for _ in range(20):
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writer, repr(numpy.random.rand()).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    numbers.append(os.read(reader, 100))
+done = True
+print(len(set(numbers)))
+"""
+
+    assert run(code, "-W", "ignore").stdout == "20\n"
+
+
 def test_reloading_numpys_generators_seeds_them_again(run: Run) -> None:
     code = """
 import importlib, numpy, numpy.random

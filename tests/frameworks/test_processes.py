@@ -49,8 +49,9 @@ Loader = Callable[..., "list[tuple[int, int, list[float], float]]"]
 
 @pytest.fixture
 def load(run_file: Run) -> Loader:
-    def draw(before: str = "pass", options: str = "", **env: str) -> Any:
+    def draw(before: str = "pass", options: str = "", collate: str = "", **env: str) -> Any:
         code = LOADER.replace("BEFORE", before).replace("OPTIONS", options)
+        code = code.replace("if __name__", f"{collate}\nif __name__")
         result = run_file(code, env={**IN_IMAGE, **env})
         assert result.returncode == 0, result.stderr
         return json.loads(result.stdout)
@@ -105,7 +106,7 @@ def test_seed_worker_tells_ranks_apart_too(load: Loader) -> None:
     ("before", "shifts"),
     [
         pytest.param(
-            "p = torch.multiprocessing.get_context('spawn').Process(target=print); "
+            "p = torch.multiprocessing.get_context('spawn').Process(target=repr, args=(0,)); "
             "p.start(); p.join()",
             False,
             id="another process",
@@ -117,9 +118,32 @@ def test_seed_worker_tells_ranks_apart_too(load: Loader) -> None:
 def test_workers_are_unchanged_when_nothing_about_them_changed(
     load: Loader, before: str, shifts: bool
 ) -> None:
-    assert (own(load(before.replace("target=print", "target=repr, args=(0,)"))) != own(load())) == (
-        shifts
-    )
+    assert (own(load(before)) != own(load())) == shifts
+
+
+def test_forks_of_a_loaders_worker_draw_numbers_of_their_own(load: Loader) -> None:
+    forks = """
+def as_it_is(items):
+    import os
+    from itertools import chain
+    drawn = [items[0][1]]
+    for _ in range(2):
+        reader, writer = os.pipe()
+        if os.fork() == 0:
+            drawn = [random.random(), numpy.random.rand(), torch.rand(1).item(),
+                     numpy.random.default_rng().random()]
+            os.write(writer, json.dumps(drawn).encode())
+            os._exit(0)
+        os.wait()
+        drawn.append(json.loads(os.read(reader, 1000)))
+    return items[0][0], list(chain(*drawn)), 0
+"""
+    options = "worker_init_fn=repro_env.seed_worker"
+    first, second = (load(options=options, collate=forks) for _ in range(2))
+
+    assert first == second
+    numbers = [number for drawn in own(first) for number in drawn]
+    assert len(set(numbers)) == len(numbers) == 2 * 4 * 3 * 4
 
 
 def test_with_a_generator_of_its_own_a_loader_does_not_shift_with_draws(load: Loader) -> None:
