@@ -240,7 +240,7 @@ class Seeder:
             stop(error)
 
     def _call(self, step: str) -> None:
-        for ours in [ours for prepared in self._prepared.values() for ours in prepared]:
+        for ours in [one for ready in list(self._prepared.values()) for one in ready]:
             if hasattr(ours, step):
                 getattr(ours, step)()
 

@@ -13,7 +13,7 @@ Source:
 
 from __future__ import annotations
 
-import sys
+from multiprocessing import process as pythons
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def follow(seeder: Seeder) -> None:
 
     from repro_env import processes, settings
 
-    BaseProcess = sys.modules["multiprocessing.process"].BaseProcess  # noqa: N806
+    BaseProcess: Any = pythons.BaseProcess  # noqa: N806
     tell_children(seeder.process)
     begin = BaseProcess._bootstrap
 
@@ -46,6 +46,5 @@ def follow(seeder: Seeder) -> None:
 
 def tell_children(process: Process) -> None:
     """Write down, for the children to come, whose children they are."""
-    # Not imported: after a fork, `multiprocessing` itself may be half imported for ever.
-    this = sys.modules["multiprocessing.process"].current_process()
+    this: Any = pythons.current_process()
     this._config[CONFIG] = (process.seed, process.place)
