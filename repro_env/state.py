@@ -120,23 +120,17 @@ def save_rng(path: str | os.PathLike[str], generators: Generators | None = None)
     Raises:
         StateError: One of the generators can't be kept, or the file can't be written.
     """
-    import tempfile  # late: it imports random
-
-    file = Path(path)
     text = rng_state(generators).to_bytes()
+    file = Path(path)
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+        temporary = file.with_name(f".{file.name}.{os.getpid()}")
         try:
-            with os.fdopen(handle, "wb") as temporary:
-                temporary.write(text)
-            Path(name).replace(file)
-        except BaseException:
-            Path(name).unlink()
-            raise
-    except OSError as error:
-        raise StateError(
-            f"{file} can't be written: {error.strerror}", hint="name a file in a folder of yours"
-        ) from None
+            temporary.write_bytes(text)
+            temporary.replace(file)
+        finally:
+            temporary.unlink(missing_ok=True)  # where it is not the file by now
+    except (OSError, ValueError) as error:
+        raise _unreachable(path, "written", error, "name a file in a folder of yours") from None
 
 
 def load_rng(path: str | os.PathLike[str], generators: Generators | None = None) -> None:
@@ -148,10 +142,8 @@ def load_rng(path: str | os.PathLike[str], generators: Generators | None = None)
     """
     try:
         text = Path(path).read_bytes()
-    except OSError as error:
-        raise StateError(
-            f"{path} can't be read: {error.strerror}", hint="name a file that save_rng wrote"
-        ) from None
+    except (OSError, ValueError) as error:
+        raise _unreachable(path, "read", error, "name a file that save_rng wrote") from None
     restore_rng(RngState.from_bytes(text), generators)
 
 
@@ -163,17 +155,19 @@ def isolated_rng() -> Iterator[None]:
     one outside. Children that are forked inside are counted: they may live on.
     """
     before = rng_state()
+    here = os.getpid()
     seeder = seeding.active
     process = seeder.process if seeder else None
     variables = {name: os.environ.get(name) for name in ("REPRO_SEED", "PYTHONHASHSEED")}
     try:
         yield
     finally:
-        if seeder is not None and process is not None and seeder.process is not process:
-            seeder.process = process
-            seeder.tell_children()
-            _put_back(variables)
-        _isolate(before)
+        if os.getpid() == here:  # a child that leaves the body is not its parent
+            if seeder is not None and process is not None and seeder.process is not process:
+                seeder.process = process
+                seeder.tell_children()
+                _put_back(variables)
+            _isolate(before)
 
 
 def _put_back(variables: Mapping[str, str | None]) -> None:
@@ -297,3 +291,8 @@ def _damaged(how: str) -> StateError:
     return StateError(
         f"this is no file of generator states: it {how}", hint="name a file that save_rng wrote"
     )
+
+
+def _unreachable(path: object, what: str, error: Exception, hint: str) -> StateError:
+    reason = getattr(error, "strerror", None) or error
+    return StateError(f"{os.fspath(path)!r} can't be {what}: {reason}", hint=hint)  # type: ignore[call-overload]

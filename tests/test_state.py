@@ -13,6 +13,15 @@ import repro_env
 from repro_env.state import RngState
 from tests.conftest import SEEDED, Run
 
+CHILD = """
+import os, random, repro_env
+def child():
+    if os.fork() == 0:
+        os.write(1, (repr(random.random()) + "\\n").encode())
+        os._exit(0)
+    os.wait()
+"""
+
 
 def draw() -> list[float]:
     return [random.random(), random.gauss(0, 1), random.random()]
@@ -104,17 +113,14 @@ print(repro_env.seed_for("x") == before, os.environ["REPRO_SEED"], random.random
 
 
 def test_children_forked_in_isolation_and_after_it_differ(run: Run) -> None:
-    code = """
-import os, random, repro_env
-def child():
-    if os.fork() == 0:
-        os.write(1, (repr(random.random()) + "\\n").encode())
-        os._exit(0)
-    os.wait()
+    code = (
+        CHILD
+        + """
 with repro_env.isolated_rng():
     child()
 child()
 """
+    )
 
     inside, after = run(code).stdout.split()
 
@@ -122,19 +128,16 @@ child()
 
 
 def test_restoring_keeps_count_of_children(run: Run) -> None:
-    code = """
-import os, random, repro_env
-def child():
-    if os.fork() == 0:
-        os.write(1, (repr(random.random()) + "\\n").encode())
-        os._exit(0)
-    os.wait()
+    code = (
+        CHILD
+        + """
 child()
 state = repro_env.rng_state()
 child()
 repro_env.restore_rng(state)
 child()
 """
+    )
 
     first, second, again = run(code).stdout.split()
 
@@ -157,8 +160,45 @@ def test_saving_leaves_no_half_a_file(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_reached_is_named(tmp_path: Path, function: Any) -> None:
     missing = tmp_path / "nowhere" / "rng.json"
 
-    with pytest.raises(repro_env.StateError, match=f"{missing} can't be .*: No such file"):
+    with pytest.raises(repro_env.StateError, match=f"'{missing}' can't be .*: No such file"):
         function(missing)
+
+
+@pytest.mark.parametrize("function", [repro_env.save_rng, repro_env.load_rng])
+@pytest.mark.parametrize("name", ["", "a\nb/c", "a\0b", "/"], ids=repr)
+def test_a_name_that_is_no_file_of_ours_is_named_on_one_line(function: Any, name: str) -> None:
+    with pytest.raises(repro_env.StateError) as error:
+        function(name)
+
+    assert f"{name!r} can't be " in str(error.value)
+    assert len(str(error.value).splitlines()) == 2
+
+
+def test_a_saved_file_is_as_readable_as_others(tmp_path: Path) -> None:
+    (tmp_path / "other").touch()
+
+    repro_env.save_rng(tmp_path / "rng.json")
+
+    modes = [(tmp_path / name).stat().st_mode for name in ("other", "rng.json")]
+    assert modes[0] == modes[1]
+
+
+def test_a_child_that_leaves_isolation_is_not_its_parent(run: Run) -> None:
+    code = """
+import os, random, repro_env
+with repro_env.isolated_rng():
+    child = os.fork()
+if child == 0:
+    print(random.random(), flush=True)
+    os._exit(0)
+os.wait()
+print(random.random())
+"""
+
+    child, parent = run(code).stdout.split()
+
+    assert child != parent
+    assert float(parent) == random.Random(42).random()
 
 
 @pytest.mark.parametrize(
