@@ -68,6 +68,9 @@ def check_state(generator: Any, state: Any) -> None:
     """Raise what `set_state` would, and change nothing."""
     bits = getattr(generator, "bit_generator", None) or generator._bit_generator
     set_state(type(generator)(type(bits)(0)), state)
+    # NumPy takes any position, and would read there: beyond its words, beyond Philox's four.
+    if not 0 <= state["state"].get("pos", 0) <= 624 or not 0 <= state.get("buffer_pos", 0) <= 4:
+        raise ValueError("the position is beyond the words")
 
 
 def _plain(value: Any) -> Any:

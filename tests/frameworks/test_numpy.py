@@ -84,6 +84,28 @@ print(json.dumps([
 """
 
 
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("MT19937", {"state": {"pos": 10**6}}),
+        ("MT19937", {"state": {"pos": -1}}),
+        ("Philox", {"buffer_pos": 10**6}),
+        ("Philox", {"buffer_pos": -1}),
+    ],
+)
+def test_a_position_beyond_the_words_is_refused(name: str, change: dict[str, Any]) -> None:
+    mine = numpy.random.Generator(getattr(numpy.random, name)(3))
+    state = repro_env.rng_state({"mine": mine})
+    kept = dict(state.states["yours: mine"])
+    for part, value in change.items():
+        kept[part] = {**kept[part], **value} if isinstance(value, dict) else value
+
+    with pytest.raises(repro_env.StateError, match="position is beyond the words"):
+        repro_env.restore_rng(
+            state._replace(states={**state.states, "yours: mine": kept}), {"mine": mine}
+        )
+
+
 def test_generators_without_a_seed_repeat_differ_and_are_counted(run: Run) -> None:
     first, second = (json.loads(run(UNSEEDED, env=SEEDED).stdout) for _ in range(2))
 
