@@ -53,14 +53,14 @@ def find(path: Iterable[str]) -> dict[str, Stranger]:
     """Return the seeders of the packages in these folders, by the module that each seeds."""
     found: dict[str, Stranger] = {}
     for folder in path:
-        for text in _entry_points(folder):
+        for file, text in _entry_points(folder):
             if GROUP.encode() in text:
-                for name, entry_point in _parse(text.decode()).items():
+                for name, entry_point in _parse(file, text).items():
                     found.setdefault(name, Stranger(name, entry_point))
     return found
 
 
-def _entry_points(folder: str) -> Iterable[bytes]:
+def _entry_points(folder: str) -> Iterable[tuple[Path, bytes]]:
     try:
         names = os.listdir(folder or ".")  # noqa: PTH208  # pathlib takes three times as long
     except OSError:  # a zip file, or nothing
@@ -68,13 +68,20 @@ def _entry_points(folder: str) -> Iterable[bytes]:
     for name in names:
         if name.endswith((".dist-info", ".egg-info")):
             with suppress(OSError):
-                yield Path(folder, name, "entry_points.txt").read_bytes()
+                file = Path(folder, name, "entry_points.txt")
+                yield file, file.read_bytes()
 
 
-def _parse(text: str) -> dict[str, str]:
-    from configparser import ConfigParser
+def _parse(file: Path, text: bytes) -> dict[str, str]:
+    from configparser import ConfigParser, Error
 
     parser = ConfigParser(delimiters="=", interpolation=None)
     parser.optionxform = str  # type: ignore[assignment]  # module names keep their case
-    parser.read_string(text)
+    try:
+        parser.read_string(text.decode())
+    except (Error, UnicodeDecodeError) as error:
+        raise SeedError(
+            f"{str(file)!r} names {GROUP} and can't be read: {error!r}",
+            hint="install its package again, or remove it",
+        ) from None
     return dict(parser[GROUP]) if parser.has_section(GROUP) else {}

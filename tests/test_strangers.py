@@ -137,3 +137,18 @@ def test_an_entry_point_file_that_cannot_be_read_as_one_is_left_to_its_owner(
     (other / "entry_points.txt").write_bytes(b"not [an ini file, nor \xff UTF-8")
 
     assert run("import thing; print(thing.value)", env=env).stdout == "42\n"
+
+
+@pytest.mark.parametrize(
+    "text", [b"[repro_env.seeders\nthing = x:y", b"[repro_env.seeders]\n\xff = x:y"]
+)
+def test_one_that_names_our_group_and_cannot_be_read_is_named(
+    run: Run, env: dict[str, str], tmp_path: Path, text: bytes
+) -> None:
+    file = tmp_path / "thing_seeder-1.0.dist-info" / "entry_points.txt"
+    file.write_bytes(text)
+
+    result = run("import thing; print('went on unseeded')", env=env)
+
+    assert (result.returncode, result.stdout) == (2, "")
+    assert f"{str(file)!r} names repro_env.seeders and can't be read" in result.stderr
