@@ -65,7 +65,7 @@ def install(python: str) -> Path:
     environment = _describe(python)
     if environment.version < OLDEST:
         raise HookError(
-            f"{python} is Python {_words(environment.version)}, and the hook needs 3.9 or newer",
+            f"{python!r} is Python {_words(environment.version)}, and the hook needs 3.9 or newer",
             hint="name another interpreter",
         )
     files = _our_files()
@@ -74,8 +74,8 @@ def install(python: str) -> Path:
     if _run(environment.python, PROVE, REPRO_SEED="42", PYTHONHASHSEED="0") != "True":
         remove(python)
         raise HookError(
-            f"{python} does not run the hook that was put into {folder}, so it is removed again",
-            hint=f"see whether {python} skips `site`, as with PYTHONNOUSERSITE or -S",
+            f"{python!r} does not run the hook that was put into {folder}, so it is removed again",
+            hint="see whether it skips `site`, as with PYTHONNOUSERSITE or -S",
         )
     return folder
 
@@ -94,7 +94,8 @@ def remove(python: str) -> list[Path]:
         try:
             (folder / HOOK).unlink()  # first: without it the rest does nothing
             for left in (folder / "repro_env", *folder.glob("repro_env-*.dist-info")):
-                shutil.rmtree(left)
+                if left.exists():  # a copy that was cut short
+                    shutil.rmtree(left)
         except OSError as error:
             raise HookError(
                 f"{error.filename} can't be removed: {error.strerror}",
@@ -109,7 +110,7 @@ def _describe(python: str) -> Environment:
         version = (int(said["version"][0]), int(said["version"][1]))
     except (OSError, ValueError, TypeError, LookupError) as error:
         raise HookError(
-            f"{python} is no Python that can be asked: {error}",
+            f"{python!r} is no Python that can be asked: {error}",
             hint="name an interpreter, such as .venv/bin/python",
         ) from None
     folders = [said["packages"], said["own_packages"]]
@@ -137,7 +138,7 @@ def _writable(environment: Environment) -> Path:
         if os.access(there, os.W_OK):
             return folder
     raise HookError(
-        f"{environment.python} has no folder for packages that you can write: "
+        f"{environment.python!r} has no folder for packages that you can write: "
         + ", ".join(map(str, environment.folders)),
         hint="make an environment of your own: python3 -m venv FOLDER",
     )

@@ -36,6 +36,13 @@ def repro(hooked_python: Path) -> Path:
     return hooked_python.with_name("repro")
 
 
+def test_a_name_with_a_newline_stays_on_its_line(repro: Path, tmp_path: Path) -> None:
+    result = run(repro, "hook", "install", tmp_path / "a\nb")
+
+    assert result.returncode == 2
+    assert len(result.stderr.splitlines()) == 2
+
+
 def run(repro: Path, *arguments: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [repro, *arguments],
@@ -134,7 +141,7 @@ def test_what_cannot_have_the_hook_is_named(
 
     error, advice = result.stderr.splitlines()
     assert result.returncode == 2
-    assert error.startswith(f"error: {python} {said}")
+    assert error.startswith(f"error: {str(python)!r} {said}")
     assert advice.startswith("  what to do: ")
 
 
