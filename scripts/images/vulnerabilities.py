@@ -1,13 +1,11 @@
 """Report the known vulnerabilities of what is installed in an image.
 
-The advisories are those of OSV (https://osv.dev), which gathers PyPI's and Debian's. OSV compares
-the versions. A source that did not answer, or answered something else, is named as not checked:
-then the report never says that nothing is known.
+The advisories are those of OSV (`osv`), which gathers PyPI's and Debian's. A source that did not
+answer, or answered something else, is named as not checked: then the report never says that
+nothing is known.
 
 Exit status: 0 everything was checked and nothing is known; 1 something is known; 2 something could
 not be checked, whatever the rest says.
-
-Source: https://google.github.io/osv.dev/api/
 """
 
 from __future__ import annotations
@@ -15,19 +13,13 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import requests
-
 from images.contents import Image, read_image, write_result
+from images.osv import OSV, NotAnsweredError, Osv, Package
 from images.sbom import key
 
-OSV = "https://api.osv.dev"
-TIMEOUT_S = 30
-BATCH = 1000  # the most queries that OSV takes at once
-AT_ONCE = 8  # advisories fetched side by side
 LONG_KNOWN = {"PyPI": ("jinja2", "2.4.1"), "Debian": ("openssl", "0.9.8a-1")}
 TENSORFLOW_2_9 = """\
 TensorFlow 2.9 gets no fixes any more: what is known of it stays, and what is found later is not \
@@ -35,14 +27,6 @@ listed everywhere. Keep the services on loopback (the default), never expose Jup
 network, and feed it no models, checkpoints or data that you do not trust. Where you need fixes, \
 use the torch stack.
 """
-
-
-class Package(NamedTuple):
-    """What an advisory source is asked about."""
-
-    ecosystem: str
-    name: str
-    version: str
 
 
 class Finding(NamedTuple):
@@ -62,10 +46,6 @@ class Source(NamedTuple):
     asked: int
     problem: str  # why it could not be checked; empty: it was
     findings: tuple[Finding, ...]
-
-
-class NotAnsweredError(Exception):
-    """A source gave no answer, or none that can be read."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -180,82 +160,6 @@ def _fixes(advisory: dict[str, Any], package: Package) -> list[str]:
 
 def _is_about(affected: dict[str, str], package: Package) -> bool:
     return (affected.get("ecosystem"), affected.get("name")) == (package.ecosystem, package.name)
-
-
-class Osv:
-    """OSV's interface: ids for many packages at once, then each advisory by its id."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url.rstrip("/")
-
-    def advisories_of(self, packages: list[Package]) -> list[list[str]]:
-        """Return the ids of each package's advisories, in the packages' order.
-
-        Raises:
-            NotAnsweredError: for all of them, if any of them was not answered.
-        """
-        found: list[list[str]] = []
-        for start in range(0, len(packages), BATCH):
-            found += self._batch(packages[start : start + BATCH])
-        return found
-
-    def _batch(self, packages: list[Package]) -> list[list[str]]:
-        found: list[list[str]] = [[] for _ in packages]
-        left = dict.fromkeys(range(len(packages)), "")
-        while left:
-            queries = [_query(packages[index], token) for index, token in left.items()]
-            results = self._ask("/v1/querybatch", {"queries": queries}).get("results")
-            if not isinstance(results, list) or len(results) != len(queries):
-                raise NotAnsweredError(f"{self.url} answered something that is no answer")
-            for index, result in zip(list(left), results):
-                found[index] += [one["id"] for one in result.get("vulns", [])]
-                left[index] = result.get("next_page_token", "")
-            left = {index: token for index, token in left.items() if token}
-        return found
-
-    def advisories(self, ids: list[str]) -> tuple[dict[str, dict[str, Any]], str]:
-        """Return advisories by id, and what was wrong with those that are missing."""
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            answers = list(pool.map(self._advisory, ids))
-        found = {one: answer for one, answer in zip(ids, answers) if isinstance(answer, dict)}
-        problems = [answer for answer in answers if isinstance(answer, str)]
-        return found, f"{len(problems)} advisories: {problems[0]}" if problems else ""
-
-    def _advisory(self, advisory: str) -> dict[str, Any] | str:
-        try:
-            answer = self._ask(f"/v1/vulns/{advisory}")
-        except NotAnsweredError as error:
-            return str(error)
-        return answer if answer.get("id") == advisory else f"{self.url} answered something else"
-
-    def _ask(self, path: str, question: dict[str, Any] | None = None) -> dict[str, Any]:
-        method = "GET" if question is None else "POST"
-        try:
-            answer = requests.request(method, self.url + path, json=question, timeout=TIMEOUT_S)
-        except requests.RequestException as error:
-            raise NotAnsweredError(f"{self.url} did not answer ({_reason(error)})") from error
-        if answer.status_code != requests.codes.ok:
-            raise NotAnsweredError(f"{self.url} answered with status {answer.status_code}")
-        try:
-            content = answer.json()
-        except requests.JSONDecodeError as error:
-            raise NotAnsweredError(f"{self.url} answered something that is no JSON") from error
-        if not isinstance(content, dict):
-            raise NotAnsweredError(f"{self.url} answered something that is no answer")
-        return content
-
-
-def _query(package: Package, page_token: str) -> dict[str, Any]:
-    query: dict[str, Any] = {
-        "package": {"ecosystem": package.ecosystem, "name": package.name},
-        "version": package.version,
-    }
-    return {**query, "page_token": page_token} if page_token else query
-
-
-def _reason(error: requests.RequestException) -> str:
-    """Return a reason in one word: an exception of requests repeats itself over lines."""
-    return type(error).__name__
 
 
 def notes(image: Image) -> list[str]:

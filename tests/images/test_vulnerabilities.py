@@ -13,7 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from images.vulnerabilities import Osv, as_json, as_text, check, status
+from images.osv import Osv
+from images.vulnerabilities import as_json, as_text, check, status
 
 from tests.images.samples import distribution, image
 
