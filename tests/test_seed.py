@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import random
 import re
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 import repro_env
-from tests.conftest import Run
+from tests.conftest import PROJECT, Run
 
 NUMBERS = "print(random.random(), random.random())\n"
 
@@ -164,6 +165,13 @@ if __name__ == "__main__":
 """
 
     assert run_file(code).stdout == "SeedError True True\n"
+
+
+def test_type_checkers_are_told_the_same_names() -> None:
+    stub = ast.parse((PROJECT / "repro_env/__init__.pyi").read_text())
+    told = [node for node in stub.body if isinstance(node, ast.Assign)][-1]
+
+    assert ast.literal_eval(told.value) == list(repro_env.__all__)
 
 
 def test_the_public_names_are_exactly_those_of_all() -> None:
