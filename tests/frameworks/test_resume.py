@@ -95,7 +95,7 @@ def test_without_the_generators_states_it_does_not_go_on(script: Path, checkpoin
     resumed = run(script, checkpoint, "--resume")
 
     assert resumed.returncode == 1
-    assert "rng.json can't be read: No such file or directory" in resumed.stderr
+    assert "rng.json' can't be read: No such file or directory" in resumed.stderr
     assert "digest" not in resumed.stdout
 
 
