@@ -199,12 +199,12 @@ RUN --mount=type=tmpfs,target=/tmp \
 # knobs: begin
 ENV REPRO_SEED=42 \
     PYTHONHASHSEED=0 \
+    LC_ALL=C.UTF-8 \
+    TZ=UTC \
     REPRO_UNSEEDED=derive \
     TF_DETERMINISTIC_OPS=1 \
     TORCHINDUCTOR_DETERMINISTIC=1 \
-    CUBLAS_WORKSPACE_CONFIG=:4096:8 \
-    LC_ALL=C.UTF-8 \
-    TZ=UTC
+    CUBLAS_WORKSPACE_CONFIG=:4096:8
 # knobs: end
 ENV HOME=/home/repro \
     JUPYTER_RUNTIME_DIR=/tmp/jupyter-runtime \

@@ -1,184 +1,501 @@
-"""The catalogue of knobs, as data: what each removes, its value, and which values are legal.
+"""The catalogue of knobs and sources of nondeterminism, as data; adding one is one row.
 
-The image's `ENV` and `docs/knobs.md` are rendered from it (`scripts/knobs`), and a test compares.
-It is on the path of every Python start, so it imports nothing but our own errors, and those late:
-a NamedTuple or an enum would cost more than all the rest of the start-up hook.
+The image's `ENV`, `repro_env/legal.py` (what every start checks) and `docs/knobs.md` are rendered
+from it by `scripts/knobs`, and a test compares. `repro doctor` judges processes by it. The doors
+need no list of their own: SSH sessions and notebook kernels take the container's environment whole.
 """
 
-TYPE_CHECKING = False  # typing's own constant costs the import of typing
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from repro_env.settings import SEEDS, is_one_of
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from repro_env.settings import Values
 
-    from repro_env.errors import SettingError
-
-SEEDS = range(2**32)
 UNSEEDED = ("derive", "warn", "off")
 
 BEFORE_INTERPRETER = "before the interpreter starts"
 BEFORE_IMPORT = "before the library is imported"
 BEFORE_CUDA = "before CUDA is first used"
+ANY_TIME = "at any time"
+
+PYTHON = ("sys",)
+NUMPY = ("numpy",)
+TORCH = ("torch",)
+TENSORFLOW = ("tensorflow",)
+FRAMEWORKS = ("torch", "tensorflow")
+NOT_SET = ""  # a value: the variable must not be there
 
 
-class Knob:
-    """One environment variable that removes one source of nondeterminism.
+class Knob(NamedTuple):
+    """One variable or switch of a framework that removes one source of nondeterminism.
 
     Args:
-        name: The variable.
-        value: What the image sets.
+        name: An environment variable; or a switch, as one writes it in Python.
+        modules: The knob matters to a process that has loaded one of these.
+        repeatable: Its value under the profile `repeatable`; None where that sets none.
+        portable: The same under the profile `portable`.
         when: The latest moment at which setting it still works.
         why: What goes wrong without it.
         source: Where that is documented or measured.
-        legal: The values that keep the promise: words, or whole numbers in a range; an empty
-            tuple stands for any value.
-        required: Whether its absence alone breaks the promise: nothing later can make up for it.
+        legal: The values that a process may start with: words, or whole numbers in a range; empty
+            stands for any.
+        good: Values that serve as well as the profile's.
+        required: Whether a process with a seed must not start without it.
+        since: The oldest version of the library, as (major, minor), that knows it.
+        read: What reads it back: an attribute, or a function without arguments, by its full name.
+        gpu: Whether only code for GPUs reads it.
     """
 
-    __slots__ = ("name", "value", "when", "why", "source", "legal", "required")
-
-    def __init__(
-        self,
-        name: str,
-        value: str,
-        when: str,
-        why: str,
-        source: str,
-        legal: "tuple[str, ...] | range" = (),
-        required: bool = False,
-    ) -> None:
-        self.name = name
-        self.value = value
-        self.when = when
-        self.why = why
-        self.source = source
-        self.legal = legal
-        self.required = required
-
-    def is_legal(self, text: str) -> bool:
-        """Say whether a value keeps the promise."""
-        if isinstance(self.legal, range):
-            plain = text.isascii() and text.isdigit() and len(text) <= len(str(self.legal[-1]))
-            return plain and int(text) in self.legal
-        return not self.legal or text in self.legal
+    name: str
+    modules: tuple[str, ...]
+    repeatable: str | None
+    portable: str | None
+    when: str
+    why: str
+    source: str
+    legal: Values = ()
+    good: Values = ()
+    required: bool = False
+    since: tuple[int, int] = (0, 0)
+    read: str = ""
+    gpu: bool = False
 
     @property
-    def legal_in_words(self) -> str:
-        """The legal values as a person would say them."""
-        if isinstance(self.legal, range):
-            return f"a whole number in {self.legal[0]}..{self.legal[-1]}"
-        return f"one of {', '.join(self.legal)}" if self.legal else "any value"
+    def is_variable(self) -> bool:
+        """Whether it is an environment variable; else a switch."""
+        return "." not in self.name
+
+    def wanted(self, profile: str) -> str | None:
+        """Return its value under a profile: `repeatable` or `portable`."""
+        return self.portable if profile == "portable" else self.repeatable
+
+    def serves(self, text: str | None, profile: str) -> bool:
+        """Say whether a value keeps the profile's promise; None stands for no value."""
+        if self.wanted(profile) == NOT_SET and text is None:
+            return True
+        return text is not None and (text == self.wanted(profile) or is_one_of(text, self.good))
 
 
+# What every row has stands first, in the order of `Knob`.
 KNOBS = (
+    # ---- Python
     Knob(
-        name="REPRO_SEED",
-        value="42",
-        when=BEFORE_INTERPRETER,
-        why="the seed of Python, NumPy, TensorFlow and PyTorch in every process",
-        source="https://docs.python.org/3/library/random.html#random.seed",
+        "REPRO_SEED",
+        PYTHON,
+        "42",
+        "42",
+        BEFORE_INTERPRETER,
+        "the seed of Python, NumPy, TensorFlow and PyTorch in every process",
+        "https://docs.python.org/3/library/random.html#random.seed",
         legal=SEEDS,
+        good=SEEDS,
+        read="repro_env.libraries.python.seed_in_effect()",
     ),
     Knob(
-        name="PYTHONHASHSEED",
-        value="0",
-        when=BEFORE_INTERPRETER,
-        why="hashes of str and bytes, and so the order of sets, change with each process",
-        source="https://docs.python.org/3/using/cmdline.html#envvar-PYTHONHASHSEED",
+        "REPRO_DISABLE",
+        PYTHON,
+        NOT_SET,
+        NOT_SET,
+        BEFORE_INTERPRETER,
+        "with it nothing is seeded: it is for servers, which draw tokens",
+        "https://docs.python.org/3/library/secrets.html",
+        good=("0",),
+    ),
+    Knob(
+        "PYTHONHASHSEED",
+        PYTHON,
+        "0",
+        "0",
+        BEFORE_INTERPRETER,
+        "hashes of str and bytes, and so the order of sets, change with each process",
+        "https://docs.python.org/3/using/cmdline.html#envvar-PYTHONHASHSEED",
         legal=SEEDS,
+        good=SEEDS,
         required=True,
     ),
     Knob(
-        name="REPRO_UNSEEDED",
-        value="derive",
-        when=BEFORE_INTERPRETER,
-        why="NumPy's generators without a seed, as of `default_rng()`, ask the operating system; "
+        "LC_ALL",
+        PYTHON,
+        "C.UTF-8",
+        "C.UTF-8",
+        BEFORE_INTERPRETER,
+        "sorting, number formats and default encodings follow the locale",
+        "https://docs.python.org/3/library/locale.html",
+        read="repro_env.libraries.python.locale_in_effect()",
+    ),
+    Knob(
+        "TZ",
+        PYTHON,
+        "UTC",
+        "UTC",
+        BEFORE_INTERPRETER,
+        "local times, and data split or named by them, follow the time zone",
+        "https://docs.python.org/3/library/time.html#time.tzset",
+        read="repro_env.libraries.python.time_zone_in_effect()",
+    ),
+    # ---- NumPy
+    Knob(
+        "REPRO_UNSEEDED",
+        NUMPY,
+        "derive",
+        "derive",
+        BEFORE_IMPORT,
+        "NumPy's generators without a seed, as of `default_rng()`, ask the operating system; "
         "derive gives each a seed of its own, warn says where they are made, off leaves them alone",
-        source="https://numpy.org/doc/stable/reference/random/bit_generators/generated/numpy.random.SeedSequence.html",
+        "https://numpy.org/doc/stable/reference/random/bit_generators/generated/numpy.random.SeedSequence.html",
         legal=UNSEEDED,
+        read="repro_env.libraries.numpy.unseeded_in_effect()",
     ),
+    # ---- TensorFlow
     Knob(
-        name="TF_DETERMINISTIC_OPS",
-        value="1",
-        when=BEFORE_IMPORT,
-        why="TensorFlow picks faster kernels whose sums depend on timing",
-        source="https://github.com/NVIDIA/framework-reproducibility/blob/master/doc/d9m/tensorflow.md",
+        "TF_DETERMINISTIC_OPS",
+        TENSORFLOW,
+        "1",
+        "1",
+        BEFORE_IMPORT,
+        "TensorFlow picks faster kernels whose sums depend on timing",
+        "https://github.com/NVIDIA/framework-reproducibility/blob/master/doc/d9m/tensorflow.md",
         legal=("1", "true", "0", "false"),
+        good=("true",),
     ),
     Knob(
-        name="TORCHINDUCTOR_DETERMINISTIC",
-        value="1",
-        when=BEFORE_IMPORT,
-        why="torch.compile times its candidate kernels and keeps the fastest of the day",
-        source="https://github.com/pytorch/pytorch/blob/main/torch/_inductor/config.py",
+        "tf.config.experimental.enable_op_determinism",
+        TENSORFLOW,
+        "True",
+        "True",
+        ANY_TIME,
+        "what TF_DETERMINISTIC_OPS asks for, since TensorFlow 2.8",
+        "https://www.tensorflow.org/api_docs/python/tf/config/experimental/enable_op_determinism",
+        since=(2, 8),
+        # `tf.config.experimental.is_op_determinism_enabled` doesn't exist in 2.9.
+        read="tensorflow.python.framework.config.is_op_determinism_enabled()",
+    ),
+    Knob(
+        "TF_USE_CUDNN_AUTOTUNE",
+        TENSORFLOW,
+        NOT_SET,
+        NOT_SET,
+        BEFORE_IMPORT,
+        "under determinism TensorFlow turns autotuning off itself; the variable contradicts it",
+        "https://github.com/NVIDIA/framework-reproducibility/blob/master/doc/d9m/tensorflow.md",
+        gpu=True,
+    ),
+    Knob(
+        "TF_ENABLE_ONEDNN_OPTS",
+        TENSORFLOW,
+        None,
+        None,
+        BEFORE_IMPORT,
+        "oneDNN's kernels sum in another order than TensorFlow's own: on by default since 2.9",
+        "https://github.com/tensorflow/tensorflow/releases/tag/v2.9.0",
+    ),
+    # ---- PyTorch
+    Knob(
+        "torch.use_deterministic_algorithms",
+        TORCH,
+        "True",
+        "True",
+        ANY_TIME,
+        "some kernels add up in the order in which threads arrive",
+        "https://docs.pytorch.org/docs/stable/generated/torch.use_deterministic_algorithms.html",
+        read="torch.are_deterministic_algorithms_enabled()",
+    ),
+    Knob(
+        "torch.use_deterministic_algorithms.warn_only",
+        TORCH,
+        "False",
+        "False",
+        ANY_TIME,
+        "with it an operation that has no deterministic kernel runs all the same",
+        "https://docs.pytorch.org/docs/stable/generated/torch.use_deterministic_algorithms.html",
+        read="torch.is_deterministic_algorithms_warn_only_enabled()",
+    ),
+    Knob(
+        "torch.backends.cudnn.benchmark",
+        TORCH,
+        "False",
+        "False",
+        ANY_TIME,
+        "cuDNN times its convolutions and keeps the fastest of the day (autotuning)",
+        "https://docs.pytorch.org/docs/stable/notes/randomness.html",
+        read="torch.backends.cudnn.benchmark",
+    ),
+    Knob(
+        "torch.backends.cudnn.deterministic",
+        TORCH,
+        "True",
+        "True",
+        ANY_TIME,
+        "cuDNN may take convolutions whose sums depend on timing",
+        "https://docs.pytorch.org/docs/stable/notes/randomness.html",
+        read="torch.backends.cudnn.deterministic",
+    ),
+    Knob(
+        "TORCHINDUCTOR_DETERMINISTIC",
+        TORCH,
+        "1",
+        "1",
+        BEFORE_IMPORT,
+        "torch.compile times its candidate kernels and keeps the fastest of the day",
+        "https://github.com/pytorch/pytorch/blob/main/torch/_inductor/config.py",
         legal=("1", "0"),
+        since=(2, 10),
     ),
     Knob(
-        name="CUBLAS_WORKSPACE_CONFIG",
-        value=":4096:8",
-        when=BEFORE_CUDA,
-        why="cuBLAS picks split-K kernels freely when it runs on several streams",
-        source="https://docs.nvidia.com/cuda/cublas/index.html#results-reproducibility",
+        "torch.utils.deterministic.fill_uninitialized_memory",
+        TORCH,
+        None,
+        None,
+        ANY_TIME,
+        "memory from `torch.empty` that is read before it is written holds anything; "
+        "filling it costs up to 15 %",
+        "https://docs.pytorch.org/docs/stable/deterministic.html",
+        since=(2, 2),
+        read="torch.utils.deterministic.fill_uninitialized_memory",
+    ),
+    Knob(
+        "torch.backends.cuda.matmul.allow_tf32",
+        TORCH,
+        None,
+        None,
+        ANY_TIME,
+        "TF32 repeats, and differs between generations of GPUs",
+        "https://docs.pytorch.org/docs/stable/notes/cuda.html",
+        read="torch.backends.cuda.matmul.allow_tf32",
+        gpu=True,
+    ),
+    Knob(
+        "torch.backends.cudnn.allow_tf32",
+        TORCH,
+        None,
+        None,
+        ANY_TIME,
+        "TF32 repeats, and differs between generations of GPUs",
+        "https://docs.pytorch.org/docs/stable/notes/cuda.html",
+        read="torch.backends.cudnn.allow_tf32",
+        gpu=True,
+    ),
+    # ---- CUDA
+    Knob(
+        "CUBLAS_WORKSPACE_CONFIG",
+        FRAMEWORKS,
+        ":4096:8",
+        ":4096:8",
+        BEFORE_CUDA,
+        "cuBLAS picks split-K kernels freely when it runs on several streams",
+        "https://docs.nvidia.com/cuda/cublas/index.html#results-reproducibility",
         legal=(":4096:8", ":16:8"),
+        good=(":16:8",),
+        gpu=True,
     ),
     Knob(
-        name="LC_ALL",
-        value="C.UTF-8",
-        when=BEFORE_INTERPRETER,
-        why="sorting, number formats and default encodings follow the locale",
-        source="https://docs.python.org/3/library/locale.html",
+        "NCCL_ALGO",
+        FRAMEWORKS,
+        None,
+        None,
+        BEFORE_CUDA,
+        "NCCL picks ring, tree or NVLS by the size of a message; NVLS does not repeat",
+        "https://docs.nvidia.com/deeplearning/nccl/user-guide/docs/env.html#nccl-algo",
+        gpu=True,
+    ),
+    # ---- the CPU: the same image gives other bits on another machine
+    Knob(
+        "OMP_NUM_THREADS",
+        (*NUMPY, *FRAMEWORKS),
+        None,
+        "1",
+        BEFORE_IMPORT,
+        "how many threads share a sum decides its order, and so its bits",
+        "https://www.openmp.org/spec-html/5.0/openmpse50.html",
     ),
     Knob(
-        name="TZ",
-        value="UTC",
-        when=BEFORE_INTERPRETER,
-        why="local times, and data split or named by them, follow the time zone",
-        source="https://docs.python.org/3/library/time.html#time.tzset",
+        "OMP_DYNAMIC",
+        (*NUMPY, *FRAMEWORKS),
+        None,
+        "FALSE",
+        BEFORE_IMPORT,
+        "OpenMP may take fewer threads when the machine is busy",
+        "https://www.openmp.org/spec-html/5.0/openmpse52.html",
+    ),
+    Knob(
+        "OPENBLAS_NUM_THREADS",
+        NUMPY,
+        None,
+        "1",
+        BEFORE_IMPORT,
+        "OpenBLAS divides products among its threads",
+        "https://github.com/OpenMathLib/OpenBLAS#setting-the-number-of-threads-using-environment-variables",
+    ),
+    Knob(
+        "OPENBLAS_CORETYPE",
+        NUMPY,
+        None,
+        "Haswell",
+        BEFORE_IMPORT,
+        "OpenBLAS picks its kernels by the CPU's model",
+        "https://github.com/OpenMathLib/OpenBLAS#support-for-multiple-targets-in-a-single-library",
+    ),
+    Knob(
+        "NPY_DISABLE_CPU_FEATURES",
+        NUMPY,
+        None,
+        "AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL",
+        BEFORE_IMPORT,
+        "NumPy picks its loops by the CPU's vector instructions",
+        "https://numpy.org/doc/stable/reference/simd/build-options.html",
+    ),
+    Knob(
+        "MKL_NUM_THREADS",
+        TORCH,
+        None,
+        "1",
+        BEFORE_IMPORT,
+        "MKL divides products among its threads",
+        "https://www.intel.com/content/www/us/en/docs/onemkl/developer-guide-linux/2024-2/mkl-num-threads.html",
+    ),
+    Knob(
+        "MKL_DYNAMIC",
+        TORCH,
+        None,
+        "FALSE",
+        BEFORE_IMPORT,
+        "MKL may take fewer threads than it was given",
+        "https://www.intel.com/content/www/us/en/docs/onemkl/developer-guide-linux/2024-2/mkl-dynamic.html",
+    ),
+    Knob(
+        "MKL_CBWR",
+        TORCH,
+        None,
+        "COMPATIBLE",
+        BEFORE_IMPORT,
+        "MKL picks its kernels by the CPU's maker and model; AVX2 is not enough between makers",
+        "https://www.intel.com/content/www/us/en/docs/onemkl/developer-guide-linux/2024-2/specifying-code-branches.html",
+    ),
+    Knob(
+        "ATEN_CPU_CAPABILITY",
+        TORCH,
+        None,
+        "avx2",
+        BEFORE_IMPORT,
+        "PyTorch picks its vector width by the CPU",
+        "https://github.com/pytorch/pytorch/blob/main/aten/src/ATen/native/DispatchStub.cpp",
+    ),
+    Knob(
+        "ONEDNN_MAX_CPU_ISA",
+        FRAMEWORKS,
+        None,
+        "AVX2",
+        BEFORE_IMPORT,
+        "oneDNN picks its kernels by the CPU's vector instructions",
+        "https://uxlfoundation.github.io/oneDNN/dev_guide_cpu_dispatcher_control.html",
+    ),
+    Knob(
+        "TF_NUM_INTRAOP_THREADS",
+        TENSORFLOW,
+        None,
+        "1",
+        BEFORE_IMPORT,
+        "TensorFlow divides an operation among its threads",
+        "https://www.tensorflow.org/api_docs/python/tf/config/threading",
+    ),
+    Knob(
+        "TF_NUM_INTEROP_THREADS",
+        TENSORFLOW,
+        None,
+        "1",
+        BEFORE_IMPORT,
+        "TensorFlow runs independent operations side by side",
+        "https://www.tensorflow.org/api_docs/python/tf/config/threading",
     ),
 )
 
 
-def check(environ: "Mapping[str, str]") -> None:
-    """Refuse a value that breaks the promise.
+class Source(NamedTuple):
+    """A source of nondeterminism that no variable and no switch removes.
 
-    Raises:
-        SettingError: A knob has an illegal value, or a required one is missing.
+    Args:
+        name: What it is.
+        remedy: What is done about it, and by whom.
+        source: Where it is documented or measured.
     """
-    for knob in KNOBS:
-        text = environ.get(knob.name)
-        if text is None and knob.required:
-            raise _error(knob, f"{knob.name} is not set")
-        if text is not None and not knob.is_legal(text):
-            raise _error(knob, f"{knob.name}={text!r} is not {knob.legal_in_words}")
+
+    name: str
+    remedy: str
+    source: str
 
 
-def _error(knob: Knob, message: str) -> "SettingError":
-    from repro_env.errors import SettingError
+SOURCES = (
+    Source(
+        "The global generators of `random`, NumPy, PyTorch, TensorFlow and Keras",
+        "The start-up hook seeds each right after its import, and again in every child.",
+        "https://docs.python.org/3/library/random.html",
+    ),
+    Source(
+        "NumPy's generators that are made without a seed",
+        "`REPRO_UNSEEDED`; better: `repro_env.stream('a name')`.",
+        "https://numpy.org/doc/stable/reference/random/generator.html",
+    ),
+    Source(
+        "Which worker of a pool takes which task",
+        "A stream for each task, never for each worker: `repro_env.stream('task', number)`.",
+        "https://docs.python.org/3/library/multiprocessing.html#multiprocessing.pool.Pool.map",
+    ),
+    Source(
+        "Hashes from addresses: of types, functions, and `None` before Python 3.12",
+        "Sort before iterating over a set of them; `PYTHONHASHSEED` does not help.",
+        "https://docs.python.org/3/reference/datamodel.html#object.__hash__",
+    ),
+    Source(
+        "The order of `os.listdir`, `scandir`, `glob`, `iterdir` and `walk`",
+        "Sort: it differs between file systems.",
+        "https://docs.python.org/3/library/os.html#os.listdir",
+    ),
+    Source(
+        "`os.urandom`, `secrets`, `uuid4`, `SystemRandom`, names of temporary files",
+        "Left alone: they must stay random.",
+        "https://docs.python.org/3/library/secrets.html",
+    ),
+    Source(
+        "What a notebook's kernel draws while it starts",
+        "The generators are seeded again just before the first cell.",
+        "https://ipython.readthedocs.io/en/stable/config/callbacks.html",
+    ),
+    Source(
+        "Parallel maps of `tf.data` with random operations",
+        "Op determinism puts them in order, slowly; stateless operations stay fast.",
+        "https://www.tensorflow.org/api_docs/python/tf/config/experimental/enable_op_determinism",
+    ),
+    Source(
+        "How many workers a DataLoader has",
+        "Keep `num_workers`: with another number the same seed gives other samples.",
+        "https://docs.pytorch.org/docs/stable/notes/randomness.html#dataloader",
+    ),
+    Source(
+        "The multiprocessor count of a GPU, in large CUDA draws",
+        "Compare runs of the same model of GPU only.",
+        "https://github.com/pytorch/pytorch/issues/196613",
+    ),
+    Source(
+        "The number of threads, and of CPUs that a container may use",
+        "`repeatable` keeps what is there; `portable` fixes it.",
+        "https://docs.pytorch.org/docs/stable/notes/numerical_accuracy.html",
+    ),
+)
 
-    return SettingError(message, hint=f"set {knob.name}={knob.value}, the image's own value")
+
+def knob(name: str) -> Knob:
+    """Return the knob of that name."""
+    return next(knob for knob in KNOBS if knob.name == name)
 
 
-def dockerfile_env() -> str:
-    """Return the `ENV` instruction that gives every door of the image the knobs."""
-    pairs = [f"{knob.name}={knob.value}" for knob in KNOBS]
-    return "ENV " + " \\\n    ".join(pairs) + "\n"
+def variables() -> tuple[Knob, ...]:
+    """Return the knobs that are environment variables."""
+    return tuple(knob for knob in KNOBS if knob.is_variable)
 
 
-def markdown() -> str:
-    """Return `docs/knobs.md`."""
-    rows = [
-        f"| `{knob.name}` | `{knob.value}` | {knob.legal_in_words} | {knob.when} | {knob.why} "
-        f"| <{knob.source}> |"
-        for knob in KNOBS
-    ]
-    return "\n".join(
-        [
-            "# Knobs",
-            "",
-            "Rendered by `scripts/knobs` from `repro_env/knobs.py`.",
-            "The image sets every one of them in its `ENV`, so that every door has them.",
-            "",
-            "| variable | image's value | legal values | set it | without it | source |",
-            "| --- | --- | --- | --- | --- | --- |",
-            *rows,
-            "",
-        ]
-    )
+def image_variables() -> dict[str, str]:
+    """Return what the image sets: the variables of the profile `repeatable`."""
+    return {one.name: one.repeatable for one in variables() if one.repeatable}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import NoReturn
 
-from repro_env import knobs, seeding, settings, streams
+from repro_env import seeding, settings, streams
 from repro_env.errors import SeedError
 
 
@@ -59,9 +59,9 @@ def unseeded_generators() -> int:
 
 def _checked(seed: int) -> int:
     value = streams.whole_number(seed)
-    if value is None or value not in knobs.SEEDS:
+    if value is None or value not in settings.SEEDS:
         raise SeedError(
-            f"the seed {streams.words(seed)} is not a whole number in 0..{knobs.SEEDS[-1]}",
+            f"the seed {streams.words(seed)} is not a whole number in 0..{settings.SEEDS[-1]}",
             hint="give one, such as 42, or none to take REPRO_SEED",
         )
     return value

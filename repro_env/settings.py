@@ -1,17 +1,51 @@
 """The environment's variables that decide how a process is seeded, read in this one place.
 
-On the path of every Python start: it imports nothing but the catalogue.
+On the path of every Python start: it imports nothing but what follows from the catalogue of knobs.
 """
 
-from repro_env import knobs
+from repro_env.legal import LEGAL
 
 TYPE_CHECKING = False  # typing's own constant costs the import of typing
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
+    from typing import Union
 
     from repro_env.errors import SettingError
 
+    Values = Union[tuple[str, ...], range]
+
 DEFAULT_SEED = "42"
+SEEDS = range(2**32)
+
+
+def check(environ: "Mapping[str, str]") -> None:
+    """Refuse a value that breaks the promise.
+
+    Raises:
+        SettingError: A knob has an illegal value, or a required one is missing.
+    """
+    for name, values, image, is_required in LEGAL:
+        text = environ.get(name)
+        advice = f"set {name}={image}, the image's own value"
+        if text is None and is_required:
+            raise _error(f"{name} is not set", advice)
+        if text is not None and not is_one_of(text, values):
+            raise _error(f"{name}={text!r} is not {in_words(values)}", advice)
+
+
+def is_one_of(text: str, values: "Values") -> bool:
+    """Say whether a text is one of these words, or a whole number in this range."""
+    if isinstance(values, range):
+        plain = text.isascii() and text.isdigit() and len(text) <= len(str(values[-1]))
+        return plain and int(text) in values
+    return text in values
+
+
+def in_words(values: "Values") -> str:
+    """Return legal values as a person would say them."""
+    if isinstance(values, range):
+        return f"a whole number in {values[0]}..{values[-1]}"
+    return f"one of {', '.join(values)}" if values else "any value"
 
 
 def is_disabled(environ: "Mapping[str, str]") -> bool:
@@ -36,7 +70,7 @@ def read_seed(environ: "Mapping[str, str]") -> "int | None":
     """
     if is_disabled(environ) or "REPRO_SEED" not in environ:
         return None
-    knobs.check(environ)
+    check(environ)
     return int(environ["REPRO_SEED"])
 
 
@@ -47,7 +81,7 @@ def read_seed_or_default(environ: "Mapping[str, str]") -> int:
         SettingError: It is no whole number in 0..2^32-1.
     """
     text = environ.get("REPRO_SEED", DEFAULT_SEED)
-    knobs.check({"REPRO_SEED": text, "PYTHONHASHSEED": "0"})
+    check({"REPRO_SEED": text, "PYTHONHASHSEED": "0"})
     return int(text)
 
 
@@ -64,7 +98,7 @@ def read_unseeded(environ: "Mapping[str, str]") -> str:
         SettingError: `REPRO_UNSEEDED` is none of them.
     """
     text = environ.get("REPRO_UNSEEDED", "derive")
-    knobs.check({"REPRO_UNSEEDED": text, "PYTHONHASHSEED": "0"})
+    check({"REPRO_UNSEEDED": text, "PYTHONHASHSEED": "0"})
     return text
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
-from repro_env import knobs
+import pytest
+from rendering import render
+
+from repro_env import knobs, settings
 from repro_env.errors import SettingError
 from tests.conftest import PROJECT, SEEDED
 
@@ -36,7 +39,7 @@ ILLEGAL = [
 
 @pytest.mark.parametrize(("name", "text"), LEGAL)
 def test_a_legal_value_passes(name: str, text: str) -> None:
-    knobs.check({**SEEDED, name: text})
+    settings.check({**SEEDED, name: text})
 
 
 @pytest.mark.parametrize(("name", "text"), ILLEGAL)
@@ -44,31 +47,49 @@ def test_an_illegal_value_is_refused_by_name_with_its_range_and_a_way_out(
     name: str, text: str
 ) -> None:
     with pytest.raises(SettingError) as caught:
-        knobs.check({**SEEDED, name: text})
+        settings.check({**SEEDED, name: text})
 
     assert f"{name}={text!r} is not" in str(caught.value)
-    assert caught.value.hint == f"set {name}={_knob(name).value}, the image's own value"
+    assert caught.value.hint == f"set {name}={knobs.knob(name).repeatable}, the image's own value"
 
 
 def test_a_missing_hash_seed_is_refused() -> None:
     with pytest.raises(SettingError, match="PYTHONHASHSEED is not set"):
-        knobs.check({"REPRO_SEED": "42"})
+        settings.check({"REPRO_SEED": "42"})
 
 
-def test_every_knob_of_the_image_has_a_legal_value_a_reason_and_a_source() -> None:
+def test_every_knob_has_a_reason_a_source_and_values_that_serve() -> None:
     for knob in knobs.KNOBS:
-        assert knob.is_legal(knob.value), knob.name
         assert knob.why, knob.name
         assert knob.source.startswith("https://"), knob.name
+        assert knob.is_variable or knob.read, knob.name
+        for profile in ("repeatable", "portable"):
+            wanted = knob.wanted(profile)
+            if wanted:
+                assert knob.serves(wanted, profile), knob.name
+                assert not knob.legal or settings.is_one_of(wanted, knob.legal), knob.name
 
 
-def test_the_dockerfile_is_rendered_from_the_table() -> None:
-    assert knobs.dockerfile_env() in (PROJECT / "Dockerfile").read_text(), "run scripts/knobs"
+def test_no_knob_stands_there_twice() -> None:
+    names = [knob.name for knob in knobs.KNOBS]
+
+    assert len(names) == len(set(names))
 
 
-def test_the_page_of_knobs_is_rendered_from_the_table() -> None:
-    assert knobs.markdown() == (PROJECT / "docs/knobs.md").read_text(), "run scripts/knobs"
+@pytest.mark.parametrize("path", list(render(PROJECT)), ids=lambda path: path.name)
+def test_what_follows_from_the_catalogue_is_rendered_from_it(path: Path) -> None:
+    assert render(PROJECT)[path] == path.read_text(), "run scripts/knobs"
 
 
-def _knob(name: str) -> knobs.Knob:
-    return next(knob for knob in knobs.KNOBS if knob.name == name)
+def test_another_value_of_a_knob_changes_all_that_is_rendered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = render(PROJECT)
+    other = knobs.knob("PYTHONHASHSEED")._replace(repeatable="7")
+    changed = tuple(other if knob.name == other.name else knob for knob in knobs.KNOBS)
+
+    monkeypatch.setattr(knobs, "KNOBS", changed)
+    monkeypatch.setattr("rendering.KNOBS", changed)
+
+    after = render(PROJECT)
+    assert all(after[path] != before[path] for path in before)

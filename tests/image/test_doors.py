@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from repro_env.knobs import KNOBS
+from repro_env import knobs
 from tests.image.conftest import IMAGE, STACK, Stack
 from tests.image.jupyter_client import Jupyter
 
-NAMES = [*(knob.name for knob in KNOBS), "PATH", "LD_LIBRARY_PATH", "REPRO_DISABLE", "HOME"]
+NAMES = [*(knob.name for knob in knobs.variables()), "PATH", "LD_LIBRARY_PATH", "HOME"]
 TENSORFLOW = """
 import tensorflow
 numbers["tensorflow"] = float(tensorflow.random.uniform([1])[0])
@@ -132,10 +132,10 @@ def test_a_door_gives_the_images_environment_and_the_recipes_numbers(
     found = parse(door(stack))
 
     assert found.pop("environment") == {
-        **{knob.name: knob.value for knob in KNOBS},
+        **dict.fromkeys(knob.name for knob in knobs.variables()),
+        **knobs.image_variables(),
         "PATH": "/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "LD_LIBRARY_PATH": "/opt/venv/lib/cuda",
-        "REPRO_DISABLE": None,
         "HOME": "/home/repro",
     }
     assert found.pop("folder") == "/workspace"

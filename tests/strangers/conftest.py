@@ -11,7 +11,7 @@ import pytest
 from repro_env import knobs
 from tests.conftest import SEEDED, Run
 
-IN_IMAGE = {**SEEDED, **{knob.name: knob.value for knob in knobs.KNOBS}}
+IN_IMAGE = {**SEEDED, **knobs.image_variables()}
 
 Told = Callable[..., Any]
 
