@@ -1,6 +1,6 @@
 """The command `repro`.
 
-Exit status: 0 done, 2 it could not be.
+Exit status: 0 yes, or done; 1 no; 2 the question could not be asked or answered.
 """
 
 from __future__ import annotations
@@ -9,34 +9,75 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from repro_env import hook
 from repro_env.errors import ReproError, describe
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
-    asked = _parser().parse_args(arguments)
+    ours, command = _split(sys.argv[1:] if arguments is None else arguments)
+    parser = _parser()
+    asked = parser.parse_args(ours)
+    if command and asked.run is not _doctor:
+        parser.error("no command is expected after --")
+    asked.command = command
     try:
-        asked.run(asked)
+        status: int = asked.run(asked)
     except ReproError as error:
         sys.stderr.write(describe(error))
         return 2
+    return status
+
+
+def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return our own arguments, and the user's command after `--`."""
+    own = list(arguments)
+    if "--" not in own:
+        return own, []
+    at = own.index("--")
+    return own[:at], own[at + 1 :]
+
+
+def _install(asked: argparse.Namespace) -> int:
+    from repro_env import hook
+
+    folder = hook.install(asked.python)
+    print(f"{asked.python} has the hook now, in {folder}: REPRO_SEED and PYTHONHASHSEED seed it")
     return 0
 
 
-def _install(asked: argparse.Namespace) -> None:
-    folder = hook.install(asked.python)
-    print(f"{asked.python} has the hook now, in {folder}: REPRO_SEED and PYTHONHASHSEED seed it")
+def _remove(asked: argparse.Namespace) -> int:
+    from repro_env import hook
 
-
-def _remove(asked: argparse.Namespace) -> None:
     folders = hook.remove(asked.python)
     print(f"{asked.python} had {'the' if folders else 'no'} hook", *folders)
+    return 0
+
+
+def _doctor(asked: argparse.Namespace) -> int:
+    from repro_env import doctor, report
+
+    if not asked.command and sys.stderr.isatty():
+        print("importing the frameworks that are installed here ...", file=sys.stderr)
+    diagnosis = doctor.examine(asked.command, quiet=asked.json)
+    sys.stdout.write(report.to_json(diagnosis) if asked.json else report.text(diagnosis))
+    return diagnosis.status
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="repro", description="Runs that repeat bit for bit.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    parser_of_doctor = commands.add_parser(
+        "doctor",
+        help="say whether every determinism knob took effect, or which did not and why",
+        usage="repro doctor [--json] [-- COMMAND ...]",
+        description="Look into COMMAND's Python processes as they end; without one, into a process "
+        "that imports the frameworks that are installed here. Exit status: 0 all is well, 1 "
+        "something is not, 2 that can't be told.",
+    )
+    parser_of_doctor.add_argument(
+        "--json", action="store_true", help="for machines; COMMAND's own output goes to stderr"
+    )
+    parser_of_doctor.set_defaults(run=_doctor)
     parser_of_hook = commands.add_parser(
         "hook", help="give another Python environment the start-up hook, or take it away"
     )

@@ -4,7 +4,8 @@ ReproError
 ├── SettingError    an environment variable whose value can't be honoured
 ├── SeedError       a seed, or a key of a stream, that can't be honoured
 ├── StateError      generator states that can't be read, or not by this process
-└── HookError       an environment that can't be given the start-up hook
+├── HookError       an environment that can't be given the start-up hook
+└── DoctorError     a command that can't be looked into
 """
 
 
@@ -40,6 +41,10 @@ class StateError(ReproError):
 
 class HookError(ReproError):
     """An environment that can't be given the start-up hook, or not be freed of it."""
+
+
+class DoctorError(ReproError):
+    """A command that can't be started, so nothing can be said of its processes."""
 
 
 def describe(error: Exception) -> str:

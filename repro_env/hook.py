@@ -104,6 +104,11 @@ def remove(python: str) -> list[Path]:
     return held
 
 
+def is_in(python: str) -> bool:
+    """Say whether an interpreter has the hook, or would at least import it."""
+    return _run(python, "import sys; print('repro_env.startup' in sys.modules)") == "True"
+
+
 def _describe(python: str) -> Environment:
     try:
         said = json.loads(_run(python, DESCRIBE, REPRO_DISABLE="1"))

@@ -92,7 +92,7 @@ KNOBS = (
         "https://docs.python.org/3/library/random.html#random.seed",
         legal=SEEDS,
         good=SEEDS,
-        read="repro_env.libraries.python.seed_in_effect()",
+        read="repro_env.readings.seed_in_effect()",
     ),
     Knob(
         "REPRO_DISABLE",
@@ -382,6 +382,7 @@ KNOBS = (
         BEFORE_IMPORT,
         "PyTorch picks its vector width by the CPU",
         "https://github.com/pytorch/pytorch/blob/main/aten/src/ATen/native/DispatchStub.cpp",
+        read="repro_env.libraries.torch.cpu_capability()",
     ),
     Knob(
         "ONEDNN_MAX_CPU_ISA",

@@ -141,6 +141,11 @@ class Seeder:
             self._refuse(error)
         self._prepare_loaded(self._strangers)
 
+    @property
+    def seeded(self) -> "list[str]":
+        """The modules whose generators are seeded, in the order of their imports."""
+        return [name for name in self._prepared if name not in OTHERS]
+
     def _seed(self, name: str) -> None:
         for ours in self._prepared[name]:
             if hasattr(ours, "seed"):
@@ -163,6 +168,8 @@ class Seeder:
                         getattr(one, step)(self)
             self._prepared[name] = ours + theirs
             self._seed(name)
+            if watcher is not None:
+                watcher(name)
             if name == "random":  # it seeds itself after a fork: ours must come later
                 os.register_at_fork(after_in_child=self._after_random)
         except Exception as error:
@@ -246,6 +253,7 @@ class Seeder:
 
 
 active: "Seeder | None" = None
+watcher: "Callable[[str], None] | None" = None  # told each library that is ready
 
 
 def install(seed: int, refuse: "Callable[[Exception], NoReturn]") -> Seeder:

@@ -16,6 +16,10 @@ _removed: "dict[str, str]" = {}
 def start() -> None:
     """Seed this process as its environment asks, or end it with status 2."""
     try:
+        if "REPRO_DOCTOR" in os.environ:
+            from repro_env import watching
+
+            watching.start(os.environ["REPRO_DOCTOR"])
         seed = settings.read_seed(os.environ)
         if seed is not None:
             seeding.install(seed, seeding.stop)

@@ -27,9 +27,16 @@ LAYERS = {
     "generators": 7,
     "seed": 7,
     "state": 7,
-    "startup": 8,
-    "cli": 9,
-    "jupyter": 9,
+    "readings": 7,
+    "watching": 8,
+    "probe": 1,
+    "verdicts": 4,
+    "notes": 5,
+    "doctor": 9,
+    "report": 10,
+    "startup": 9,
+    "cli": 11,
+    "jupyter": 11,
 }
 START_UP_PATH = ["errors", "legal", "settings", "seeding", "startup"]
 BARE = {"os", "sys", "_thread", "repro_env"} | {

@@ -104,7 +104,17 @@ def follow(seeder: Seeder) -> None:
             return secrets.randbits(bits)
         return draw(bits)
 
-    sys.modules["numpy.random.bit_generator"].randbits = randbits  # type: ignore[attr-defined]
+    vars(randbits)["mode"] = mode
+    module: Any = sys.modules["numpy.random.bit_generator"]
+    module.randbits = randbits
+
+
+def unseeded_in_effect() -> str:
+    """Return what becomes of a generator without a seed: derive, warn or off."""
+    import sys
+
+    randbits = sys.modules["numpy.random.bit_generator"].randbits
+    return str(getattr(randbits, "mode", "off"))
 
 
 def _derived(seeder: Seeder) -> Callable[[int], int]:

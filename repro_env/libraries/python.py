@@ -15,6 +15,23 @@ def seed(value: int) -> None:
     random.seed(value)
 
 
+def locale_in_effect() -> str:
+    """Return the locale: `C.UTF-8` where every category is that, or C; else what Python says."""
+    import _locale
+
+    text = _locale.setlocale(_locale.LC_ALL)
+    parts = dict(part.split("=") for part in text.split(";")) if ";" in text else {"LC_CTYPE": text}
+    plain = {*parts.values()} <= {"C", "C.UTF-8"}
+    return "C.UTF-8" if plain and parts["LC_CTYPE"] == "C.UTF-8" else text
+
+
+def time_zone_in_effect() -> str:
+    """Return the names of the zone's times, without and with summer's; `UTC` has one."""
+    import time
+
+    return "/".join(dict.fromkeys(time.tzname))
+
+
 def version() -> str:
     """Return what the meaning of a state depends on."""
     import sys

@@ -81,6 +81,18 @@ def make_deterministic(seeder: Seeder) -> None:
     torch.backends.cudnn.deterministic = True
 
 
+def cpu_capability() -> str:
+    """Return the vector width that PyTorch's own kernels take, such as AVX2."""
+    import re
+
+    import torch
+
+    if hasattr(torch.backends, "cpu"):  # since 2.1
+        return str(torch.backends.cpu.get_cpu_capability())
+    found = re.search(r"CPU capability usage: (\S+)", torch.__config__.show())
+    return found[1] if found else "unknown"
+
+
 def version() -> str:
     """Return what the meaning of a state depends on."""
     import torch

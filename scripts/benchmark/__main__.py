@@ -14,6 +14,7 @@ from functools import partial
 from images.errors import ImageError
 
 from benchmark.build import measure_build
+from benchmark.diagnoses import measure_doctor
 from benchmark.engine import PROJECT, describe_machine
 from benchmark.errors import BenchmarkError
 from benchmark.install import measure_install
@@ -31,6 +32,7 @@ OF_ONE: Mapping[str, Callable[[Stack], Report]] = {
     "start": measure_start,
     "import": measure_import,
     "stream": measure_stream,
+    "doctor": measure_doctor,
     "up": measure_up,
     "size": measure_size,
     "install": measure_install,

@@ -47,9 +47,22 @@ def time_starts(environment: str, with_hook: str, without: str, runs: int) -> No
     print(json.dumps(take_turns(ours, plain, runs, warm_up=2)))
 
 
+def time_doctor(runs: int) -> None:
+    """Print, as JSON, the seconds of `repro doctor`, and of the imports that it looks into."""
+    from repro_env.doctor import IMPORT_ALL
+
+    def doctor() -> float:
+        return start_seconds(sys.executable, "from repro_env.cli import main; main(['doctor'])")
+
+    def imports() -> float:
+        return start_seconds(sys.executable, IMPORT_ALL)
+
+    print(json.dumps(take_turns(doctor, imports, runs, warm_up=1)))
+
+
 def start_seconds(python: str, code: str) -> float:
-    """Return how long one process took, from its spawning to its end."""
-    silent = [(os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0)]
+    """Return how long one process took, from its spawning to its end; it says nothing."""
+    silent = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_WRONLY, 0) for fd in (1, 2)]
     began = time.perf_counter()
     process = os.posix_spawn(python, [python, "-c", code], os.environ, file_actions=silent)
     _, status = os.waitpid(process, 0)

@@ -118,3 +118,22 @@ def test_a_framework_imported_by_a_start_up_file_is_seeded_for_the_first_cell(
     kernel = start_kernel()
 
     assert kernel.run("import torch; print(torch.rand(1).item())") == kernel.run(expected)
+
+
+def test_the_doctor_looks_into_the_kernel_itself(start_kernel: StartKernel) -> None:
+    kernel = start_kernel()
+    kernel.run("import torch")
+
+    healthy = kernel.run("%repro doctor")
+    kernel.run("import os\nos.environ['TZ'] = 'Asia/Tokyo'; torch.backends.cudnn.benchmark = True")
+    spoiled = kernel.run("%repro doctor")
+
+    assert "torch.use_deterministic_algorithms            True     True     ok" in healthy
+    assert healthy.endswith("all is well")
+    assert "  what to do: take out line 2 of a cell" in spoiled
+    assert "  what to do: take out what sets torch.backends.cudnn.benchmark to True" in spoiled
+    assert spoiled.endswith("something is not well: see what to do, above")
+
+
+def test_the_magic_says_what_it_knows(start_kernel: StartKernel) -> None:
+    assert "what to do: %repro doctor" in start_kernel().run("%repro verify")

@@ -1,0 +1,234 @@
+"""Judge what was seen of one process: one row for each knob that matters to it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from repro_env import knobs
+from repro_env.knobs import Knob
+
+OK = "ok"
+MISSING = "missing"
+WRONG = "wrong value"
+TOO_LATE = "too late"
+INERT = "inert"
+OVERRIDDEN = "overridden"
+UNKNOWN = "unknown"
+VERDICTS = (OK, MISSING, WRONG, TOO_LATE, INERT, OVERRIDDEN, UNKNOWN)
+
+
+class Row(NamedTuple):
+    """One knob in one process.
+
+    Args:
+        knob: Its name.
+        wanted: The profile's value.
+        found: What is in effect.
+        verdict: One of `VERDICTS`.
+        why: What happened, in words; empty if all is well.
+        advice: One action; empty where there is nothing to be done.
+    """
+
+    knob: str
+    wanted: str
+    found: str
+    verdict: str
+    why: str = ""
+    advice: str = ""
+
+
+class Seen(NamedTuple):
+    """A process as `watching` saw it, and what must be asked from outside.
+
+    Args:
+        report: What `watching.Watch.look` returned.
+        has_gpu: Whether there is a GPU that a framework could use; None where it can't be told.
+        hash_holds: Whether texts have the hashes that `PYTHONHASHSEED` at exec stands for; None
+            where that can't be told.
+    """
+
+    report: Mapping[str, Any]
+    has_gpu: bool | None
+    hash_holds: bool | None
+
+
+def judge(seen: Seen, profile: str = "repeatable") -> list[Row]:
+    """Return one row for each knob that matters to a process, in the catalogue's order.
+
+    None where the process was not seen as it ended: what it was then is not known.
+    """
+    rows: list[Row] = []
+    if not seen.report["ended"]:
+        return rows
+    for knob in knobs.KNOBS:
+        loaded = [name for name in knob.modules if name == "sys" or name in _versions(seen)]
+        if loaded:
+            judged = _variable if knob.is_variable else _switch
+            row = judged(knob, seen, profile)
+            if row is not None:
+                rows.append(row)
+    return rows
+
+
+def _versions(seen: Seen) -> dict[str, str]:
+    versions: dict[str, str] = seen.report["libraries"]
+    return versions
+
+
+def _too_old(knob: Knob, seen: Seen) -> str:
+    """Return the library that is too old to know the knob, with its version; else nothing."""
+    for name in knob.modules:
+        found = _versions(seen).get(name)
+        if found and tuple(int(part) for part in found.split(".")[:2]) < knob.since:
+            return f"{name} {found}"
+    return ""
+
+
+def _variable(knob: Knob, seen: Seen, profile: str) -> Row | None:
+    start = seen.report["at exec"].get(knob.name)
+    now = seen.report["now"].get(knob.name)
+    changes = [one for one in seen.report["changes"] if one["name"] == knob.name]
+    in_time = bool(changes) and all(_is_in_time(knob, one) for one in changes)
+    effective = now if in_time else start
+    wanted = knob.wanted(profile)
+    where = _where(changes)
+    if wanted is None:
+        return None if effective == now else _late(knob, now, start, where)
+    if knob.name == "PYTHONHASHSEED" and knob.serves(start, profile) and not seen.hash_holds:
+        return _hash(knob, seen, start)
+    reading = seen.report["in effect"].get(knob.name, {})
+    if "value" in reading:
+        effective = None if reading["value"] == "None" else reading["value"]
+    old = _too_old(knob, seen)
+    if old:
+        return Row(knob.name, _said(wanted), _said(now), INERT, f"{old} knows no such variable")
+
+    row = _decide(knob, profile, start, effective, now, where, is_read="value" in reading)
+    if row.verdict == OK and knob.gpu and not seen.has_gpu:
+        return row._replace(verdict=UNKNOWN, why=_no_gpu(seen))
+    return row
+
+
+def _decide(
+    knob: Knob,
+    profile: str,
+    start: str | None,
+    effective: str | None,
+    now: str | None,
+    where: str,
+    is_read: bool,
+) -> Row:
+    wanted = _said(knob.wanted(profile))
+    serves = knob.serves(effective, profile)
+    row = Row(knob.name, wanted, _said(effective), OK)
+    if serves and (effective == now or (is_read and now is None and start is None)):
+        return row
+    if knob.serves(now, profile) and start != now:
+        return _late(knob, now, effective, where)
+    if start != now or (knob.serves(now, profile) and is_read):
+        return _overridden(row._replace(found=_said(effective if not serves else now)), where)
+    if now is None:
+        return row._replace(
+            verdict=MISSING,
+            why=f"{knob.name} is not set, so {knob.why}",
+            advice=f"start the command with {knob.name}={wanted}",
+        )
+    advice = f"start the command with {knob.name}={wanted}"
+    if wanted == _said(knobs.NOT_SET):
+        advice = f"start the command without {knob.name}: unset {knob.name}"
+    return row._replace(found=_said(now), verdict=WRONG, why=knob.why, advice=advice)
+
+
+def _is_in_time(knob: Knob, change: Mapping[str, Any]) -> bool:
+    if knob.when == knobs.BEFORE_IMPORT:
+        return not set(knob.modules) & set(change["loaded"])
+    return knob.when == knobs.BEFORE_CUDA and not change["cuda"]
+
+
+def _late(knob: Knob, asked: str | None, found: str | None, where: str) -> Row:
+    deadline = knob.when.removeprefix("before ")
+    said = f"{knob.name}={asked}" if asked is not None else f"no {knob.name}"
+    return Row(
+        knob.name,
+        _said(asked),
+        _said(found),
+        TOO_LATE,
+        f"it was set{where}, but it counts only before {deadline}",
+        f"start the command with {said}" + (", and take that line out" if where else ""),
+    )
+
+
+def _overridden(row: Row, where: str) -> Row:
+    return row._replace(
+        verdict=OVERRIDDEN,
+        why=f"it was right at the start, and the program changed it{where}",
+        advice=f"take out {where.removeprefix(' in ')}" if where else "take that change out",
+    )
+
+
+def _hash(knob: Knob, seen: Seen, start: str | None) -> Row:
+    row = Row(knob.name, _said(start), "", UNKNOWN)
+    if seen.hash_holds is None:
+        return row._replace(
+            why="its interpreter can't be started again, to compare a hash",
+            advice="run the command with an interpreter that can be started by its name",
+        )
+    ignores = seen.report["ignores variables"]
+    option = "-I or -E" if ignores else "-R"
+    return row._replace(
+        found="random hashes",
+        verdict=INERT,
+        why=f"Python was started with {option}, so it has not used the variable",
+        advice=f"start Python without {option}",
+    )
+
+
+def _switch(knob: Knob, seen: Seen, profile: str) -> Row | None:
+    wanted = knob.wanted(profile)
+    if wanted is None or _too_old(knob, seen):
+        return None
+    reading = seen.report["in effect"].get(knob.name, {})
+    row = Row(knob.name, wanted, reading.get("value", ""), OK)
+    if "value" not in reading:
+        return row._replace(
+            verdict=UNKNOWN,
+            why=reading.get("unreadable", "nobody looked"),
+            advice="use a version that this project's stacks have",
+        )
+    if knob.serves(row.found, profile):
+        return row
+    after = seen.report["after import"].get(knob.name, {}).get("value")
+    if after is None and wanted == "True":
+        return row._replace(
+            verdict=MISSING,
+            why=f"nothing has set it, so {knob.why}",
+            advice="start the command with REPRO_SEED=42, so that the start-up hook sets it",
+        )
+    if after in (None, wanted):
+        return row._replace(
+            verdict=OVERRIDDEN,
+            why=f"the program changed it, so {knob.why}",
+            advice=f"take out what sets {knob.name} to {row.found}",
+        )
+    return row._replace(
+        verdict=WRONG,
+        why=f"it was {after} from the import on, so {knob.why}",
+        advice="take out the setting that asks for that: TF_DETERMINISTIC_OPS"
+        if knob.name.startswith("tf.")
+        else f"take out what sets {knob.name}",
+    )
+
+
+def _no_gpu(seen: Seen) -> str:
+    if seen.has_gpu is None:
+        return "the environment is right; whether a GPU is here can't be told"
+    return "the environment is right; there is no GPU here that reads it"
+
+
+def _where(changes: list[Any]) -> str:
+    return f" in {changes[-1]['where']}" if changes else ""
+
+
+def _said(value: str | None) -> str:
+    return "not set" if value in (None, knobs.NOT_SET) else str(value)

@@ -1,0 +1,397 @@
+"""`repro doctor`: faults made in real processes are named, and healthy ones have no complaint."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from repro_env import cli
+from tests.doctor_cases import IN_IMAGE, Said, look
+
+PYTHONS_OWN = ["REPRO_SEED", "REPRO_DISABLE", "PYTHONHASHSEED", "LC_ALL", "TZ"]
+GOOD: dict[str, str | None] = {**IN_IMAGE, "REPRO_DISABLE": None}
+BAD = {
+    "REPRO_SEED": "abc",
+    "REPRO_DISABLE": "1",
+    "PYTHONHASHSEED": "random",
+    "LC_ALL": "C",
+    "TZ": "Asia/Tokyo",
+}
+
+
+def change(name: str, value: str | None) -> str:
+    """Code that changes a variable."""
+    if value is None:
+        return f"os.environ.pop({name!r}, None)"
+    return f"os.environ[{name!r}] = {value!r}"
+
+
+@pytest.fixture(scope="module")
+def healthy(hooked_python: Path) -> Said:
+    return look(hooked_python, hooked_python, "-c", "import random; print(random.random())")
+
+
+def test_a_healthy_process_has_no_complaint(healthy: Said) -> None:
+    assert healthy.status == 0
+    assert healthy.verdicts() == dict.fromkeys(PYTHONS_OWN, "ok")
+    assert [note for note in healthy.said["notes"] if note["advice"]] == []
+
+
+@pytest.mark.parametrize("name", ["REPRO_SEED", "PYTHONHASHSEED"])
+def test_a_missing_variable_is_named(hooked_python: Path, name: str) -> None:
+    env = {**IN_IMAGE, "REPRO_SEED": None, name: None}
+
+    said = look(hooked_python, hooked_python, "-c", "pass", env=env)
+
+    assert said.status == 1
+    assert said.row(name)["verdict"] == "missing"
+    assert said.row(name)["advice"] == f"start the command with {name}={IN_IMAGE[name]}"
+
+
+@pytest.mark.parametrize("name", ["LC_ALL", "TZ"])
+def test_a_variable_whose_absence_changes_nothing_here_is_well(
+    hooked_python: Path, name: str
+) -> None:
+    said = look(
+        hooked_python, hooked_python, "-c", "pass", env={**GOOD, name: None}, LANG="C.UTF-8"
+    )
+
+    assert said.row(name) == {**said.row(name), "verdict": "ok", "found": IN_IMAGE[name]}
+
+
+@pytest.mark.parametrize("name", PYTHONS_OWN)
+def test_a_wrong_value_is_named(hooked_python: Path, name: str) -> None:
+    env = {**IN_IMAGE, "REPRO_SEED": "42" if name != "PYTHONHASHSEED" else None, name: BAD[name]}
+
+    said = look(hooked_python, hooked_python, "-c", "pass", env=env)
+
+    assert said.status == 1
+    row = said.row(name)
+    assert (row["verdict"], row["found"]) == ("wrong value", BAD[name])
+    assert row["advice"].startswith("start the command with")
+
+
+@pytest.mark.parametrize("name", PYTHONS_OWN)
+def test_a_right_value_that_comes_too_late_is_named_with_its_line(
+    hooked_python: Path, tmp_path: Path, name: str
+) -> None:
+    wrong = {"REPRO_SEED": None, "PYTHONHASHSEED": "random"}.get(name, BAD[name])
+    env = {**IN_IMAGE, "REPRO_SEED": None, name: wrong}
+    script = tmp_path / "late.py"
+    script.write_text(f"import os\n{change(name, GOOD[name])}\n")
+
+    said = look(hooked_python, hooked_python, script, env=env)
+
+    assert said.status == 1
+    assert said.row(name)["verdict"] == "too late"
+    assert (
+        f"set in {script}:2, but it counts only before the interpreter starts"
+        in (said.row(name)["why"])
+    )
+
+
+def test_another_hash_seed_comes_too_late_as_well(hooked_python: Path) -> None:
+    code = "import os; os.environ['PYTHONHASHSEED'] = '1'"
+
+    assert look(hooked_python, hooked_python, "-c", code).row("PYTHONHASHSEED") == {
+        "knob": "PYTHONHASHSEED",
+        "wanted": "1",
+        "found": "0",
+        "verdict": "too late",
+        "why": "it was set in <string>:1, but it counts only before the interpreter starts",
+        "advice": "start the command with PYTHONHASHSEED=1, and take that line out",
+    }
+
+
+@pytest.mark.parametrize("name", PYTHONS_OWN)
+def test_a_value_that_the_program_spoils_is_named_with_its_line(
+    hooked_python: Path, tmp_path: Path, name: str
+) -> None:
+    script = tmp_path / "spoils.py"
+    script.write_text(f"import os\n\n{change(name, BAD[name])}\n")
+
+    said = look(hooked_python, hooked_python, script)
+
+    assert said.status == 1
+    assert said.row(name)["verdict"] == "overridden"
+    assert said.row(name)["advice"] == f"take out {script}:3"
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("LC_ALL", "import locale; locale.setlocale(locale.LC_ALL, 'C')"),
+        ("TZ", "import os, time; os.putenv('TZ', 'Asia/Tokyo'); time.tzset()"),
+    ],
+)
+def test_what_a_call_spoils_is_named(hooked_python: Path, name: str, code: str) -> None:
+    said = look(hooked_python, hooked_python, "-c", code)
+
+    assert said.status == 1
+    assert said.row(name)["verdict"] == "overridden"
+
+
+@pytest.mark.parametrize("option", ["-I", "-E", "-R"])
+def test_a_hash_seed_that_python_ignores_is_inert(hooked_python: Path, option: str) -> None:
+    said = look(hooked_python, hooked_python, option, "-c", "pass")
+
+    row = said.row("PYTHONHASHSEED")
+    assert (row["verdict"], row["found"]) == ("inert", "random hashes")
+    assert row["advice"] == f"start Python without {'-R' if option == '-R' else '-I or -E'}"
+    assert said.status == 1
+
+
+def test_a_call_that_seeds_anew_is_no_complaint(hooked_python: Path) -> None:
+    said = look(
+        hooked_python, hooked_python, "-c", "import repro_env; repro_env.seed_everything(7)"
+    )
+
+    assert said.status == 0
+    assert (said.row("REPRO_SEED")["verdict"], said.row("REPRO_SEED")["found"]) == ("ok", "7")
+
+
+CHILD = """
+import os, sys, time
+SPOIL = "os.environ['TZ'] = 'Asia/Tokyo'"
+def spoil(*_):
+    exec(SPOIL)
+if __name__ == "__main__":
+"""
+CHILDREN = {
+    "os.fork": "if os.fork() == 0: spoil(); os._exit(0)\n    os.wait()",
+    "fork": "from multiprocessing import get_context as c; p = c('fork').Process(target=spoil); "
+    "p.start(); p.join()",
+    "spawn": "from multiprocessing import get_context as c; p = c('spawn').Process(target=spoil); "
+    "p.start(); p.join()",
+    "forkserver": "from multiprocessing import get_context as c\n"
+    "    p = c('forkserver').Process(target=spoil); p.start(); p.join()",
+    "pool that is terminated": "from multiprocessing import get_context as c\n"
+    "    with c('fork').Pool(1) as p: p.map(spoil, [1])",
+    "subprocess": "import subprocess\n"
+    "    subprocess.run([sys.executable, '-c', 'import os; ' + SPOIL])",
+    "shell": "os.system(f'{sys.executable} -c \"import os; {SPOIL}\"')",
+    "exec": "os.execv(sys.executable, [sys.executable, '-c', 'import os; ' + SPOIL])",
+}
+
+
+@pytest.mark.parametrize("way", CHILDREN)
+def test_python_children_are_looked_into(hooked_python: Path, tmp_path: Path, way: str) -> None:
+    script = tmp_path / "starts.py"
+    script.write_text(f"{CHILD}    {CHILDREN[way]}\n")
+
+    said = look(hooked_python, hooked_python, script)
+
+    verdicts = [said.verdicts(n)["TZ"] for n in range(len(said.said["processes"]))]
+    assert verdicts.count("overridden") == 1, said.said
+    assert set(verdicts) <= {"ok", "overridden"}
+    assert ("ok" in verdicts) == (way != "exec")
+    assert said.status == 1
+
+
+@pytest.mark.parametrize("way", CHILDREN)
+def test_healthy_children_have_no_complaint(hooked_python: Path, tmp_path: Path, way: str) -> None:
+    script = tmp_path / "starts.py"
+    script.write_text(f"{CHILD}    {CHILDREN[way]}\n".replace("Asia/Tokyo", "UTC"))
+
+    assert look(hooked_python, hooked_python, script).status == 0
+
+
+def test_a_process_that_is_killed_leaves_doubt(hooked_python: Path) -> None:
+    said = look(
+        hooked_python,
+        hooked_python,
+        "-c",
+        "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+    )
+
+    assert said.status == 2
+    assert "was killed before its end could be seen" in said.note("command")["text"]
+
+
+def test_a_command_that_fails_leaves_doubt(hooked_python: Path) -> None:
+    said = look(hooked_python, hooked_python, "-c", "raise SystemExit(3)")
+
+    assert said.status == 2
+    assert said.note("command")["text"].startswith("the command ended with status 3")
+
+
+def test_a_command_without_python_leaves_doubt(hooked_python: Path) -> None:
+    said = look(hooked_python, "true")
+
+    assert said.status == 2
+    assert said.note("command")["text"].startswith("no Python process was seen")
+
+
+def test_a_python_without_the_hook_is_named(hooked_python: Path, tmp_path: Path) -> None:
+    subprocess.run([hooked_python, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
+    bare = tmp_path / "bare/bin/python"
+    code = f"import subprocess; subprocess.run([{str(bare)!r}, '-c', 'import time; time.sleep(1)'])"
+
+    said = look(hooked_python, hooked_python, "-c", code)
+
+    assert said.status == 1
+    assert said.note("hook") == {
+        "about": "hook",
+        "text": f"{bare} ran without the start-up hook, so nothing was seeded there",
+        "verdict": "wrong value",
+        "advice": f"repro hook install {bare}",
+    }
+
+
+DRAWS = """
+import multiprocessing, os, random, subprocess, sys
+def draw(*_):
+    return random.random()
+if __name__ == "__main__":
+    print(random.random(), sorted({"b", "a"}), flush=True)
+    if os.fork() == 0:
+        print(random.random(), flush=True)
+        os._exit(0)
+    os.wait()
+    for method in ("fork", "spawn"):
+        with multiprocessing.get_context(method).Pool(1) as pool:
+            print(pool.map(draw, range(3)), flush=True)
+    subprocess.run([sys.executable, "-c", "import random; print(random.random())"])
+    print(random.random())
+"""
+
+
+def test_what_is_looked_into_computes_the_same(hooked_python: Path, tmp_path: Path) -> None:
+    script = tmp_path / "draws.py"
+    script.write_text(DRAWS)
+    environ = {**os.environ, **IN_IMAGE}
+
+    alone = subprocess.run(
+        [hooked_python, script], env=environ, capture_output=True, text=True, check=True
+    )
+
+    assert len(alone.stdout.splitlines()) == 6
+    assert look(hooked_python, hooked_python, script).printed == alone.stdout + alone.stderr
+
+
+def test_the_doctor_leaves_no_files_behind(hooked_python: Path, tmp_path: Path) -> None:
+    environ = {**os.environ, **IN_IMAGE, "TMPDIR": str(tmp_path)}
+    command = f"{hooked_python} -m repro_env.cli doctor -- {hooked_python} -c pass"
+
+    subprocess.run(command.split(), env=environ, capture_output=True, check=True)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_ends_the_command_and_the_doctor_says_what_it_saw(
+    hooked_python: Path, tmp_path: Path
+) -> None:
+    environ = {**os.environ, **IN_IMAGE, "TMPDIR": str(tmp_path)}
+    code = "import time; print('ready', flush=True); time.sleep(60)"
+    doctor = subprocess.Popen(
+        [hooked_python, "-m", "repro_env.cli", "doctor", "--", hooked_python, "-c", code],
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert doctor.stdout is not None
+    assert doctor.stdout.readline() == "ready\n"
+
+    os.killpg(doctor.pid, signal.SIGINT)
+    said, _ = doctor.communicate(timeout=30)
+
+    assert doctor.returncode == 2
+    assert "the command ended with signal 2" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_command_that_cannot_be_started_is_named(hooked_python: Path) -> None:
+    result = subprocess.run(
+        [hooked_python, "-m", "repro_env.cli", "doctor", "--", "./nowhere"],
+        env={**os.environ, **IN_IMAGE},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith("error: './nowhere' can't be started: No such file")
+    assert "  what to do: " in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--", "x"], ["hook", "install", "x", "--", "y"], ["dr"]])
+def test_bad_usage_has_status_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        cli.main(arguments)
+
+    assert left.value.code == 2
+    assert "usage: repro" in capsys.readouterr().err
+
+
+def test_the_table_and_what_to_do_are_plain_text(hooked_python: Path) -> None:
+    code = "import os; print('its own output'); os.environ['TZ'] = 'Asia/Tokyo'"
+    result = subprocess.run(
+        [hooked_python, "-m", "repro_env.cli", "doctor", "--", hooked_python, "-c", code],
+        env={**os.environ, **IN_IMAGE},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    own, process, *lines = result.stdout.splitlines()
+    assert own == "its own output"
+    assert re.fullmatch(r"process \d+: .*, Python [\d.]+", process)
+    assert any(re.fullmatch(r"TZ +UTC +Asia/Tokyo +overridden", line) for line in lines)
+    assert "  what to do: take out <string>:1" in lines
+    assert lines[-1] == "something is not well: see what to do, above"
+    assert result.returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("gpu", "advice"),
+    [("NVIDIA H200, 9.0, 550.1", ""), ("", "start the container with docker-compose.gpu.yml")],
+)
+def test_gpus_are_those_that_the_driver_names(
+    hooked_python: Path, tmp_path: Path, gpu: str, advice: str
+) -> None:
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text(f"#!/bin/sh\n{f'echo {gpu!r}' if gpu else 'exit 9'}\n")
+    tool.chmod(0o755)
+    os_path = os.environ["PATH"]
+    environ = {**os.environ, **IN_IMAGE, "PATH": f"{tmp_path}:{os_path}"}
+
+    result = subprocess.run(
+        [hooked_python, "-m", "repro_env.cli", "doctor", "--json", "--", hooked_python, "-c", ""],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    note = next(note for note in json.loads(result.stdout)["notes"] if note["about"] == "gpu")
+    assert note["advice"] == advice
+    if gpu:
+        assert note["text"] == "NVIDIA H200, compute capability 9.0, driver 550.1"
+    assert result.returncode == (2 if advice else 0)
+
+
+def test_the_notes_say_what_was_seeded_and_when(healthy: Said) -> None:
+    assert re.fullmatch(r"42: random \([\d.]+ s after the start\)", healthy.note("seeds")["text"])
+
+
+def test_a_stale_folder_of_the_doctors_hurts_nobody(hooked_python: Path, tmp_path: Path) -> None:
+    environ = {**os.environ, **IN_IMAGE, "REPRO_DOCTOR": str(tmp_path / "gone")}
+
+    result = subprocess.run(
+        [hooked_python, "-c", "print('fine')"],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert (result.stdout, result.stderr) == ("fine\n", "")
