@@ -95,7 +95,8 @@ def diagnose(
         Examined(report, verdicts.judge(Seen(report, has_gpu, _hash_holds(report))))
         for report in reports
     ]
-    said = notes.of(reports, machine, status, strangers, _interpreters())
+    unhooked = {python: hook.is_in(python) for python in strangers}
+    said = notes.of(reports, machine, status, unhooked, _interpreters())
     rows = [row for one in examined for row in one.rows]
     complaints = [row.verdict for row in rows if row.advice]
     complaints += [note.verdict for note in said if note.advice]

@@ -34,10 +34,18 @@ def of(
     reports: Sequence[Report],
     machine: Machine,
     status: int,
-    strangers: Sequence[str],
+    strangers: Mapping[str, bool],
     interpreters: Mapping[str, bool],
 ) -> list[Note]:
-    """Return the notes on a command's processes, the most telling first."""
+    """Return the notes on a command's processes, the most telling first.
+
+    Args:
+        reports: What was seen of each (`watching.Watch.look`).
+        machine: Where they ran.
+        status: The command's exit status.
+        strangers: Interpreters that ran without the hook, and whether they have one.
+        interpreters: Those at hand, and whether they have one.
+    """
     found = _ends(reports, status, strangers)
     if reports:
         found += [_seeds(reports[0]), *_unseeded(reports)]
@@ -46,11 +54,15 @@ def of(
     return [*found, *_interpreters(interpreters)]
 
 
-def _ends(reports: Sequence[Report], status: int, strangers: Sequence[str]) -> list[Note]:
+def _ends(reports: Sequence[Report], status: int, strangers: Mapping[str, bool]) -> list[Note]:
     found = []
-    for python in strangers:
+    for python, has_hook in strangers.items():
         text = f"{python} ran without the start-up hook, so nothing was seeded there"
-        found.append(Note("hook", text, WRONG, f"repro hook install {python}"))
+        advice = f"repro hook install {python}"
+        if has_hook:
+            text = f"{python} ran without its start-up hook, as under -S, so nothing was seeded"
+            advice = "start it without -S"
+        found.append(Note("hook", text, WRONG, advice))
     if not reports and not strangers:
         text = "no Python process was seen: the command ran none, or none that could be looked into"
         found.append(Note("command", text, UNKNOWN, "name a command that runs Python"))

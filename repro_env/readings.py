@@ -145,4 +145,4 @@ def blas() -> list[str]:
         return []
     files = {line.split(maxsplit=5)[5] for line in maps if line.count("/") and ".so" in line}
     kinds = ("openblas", "libmkl_rt", "libblis", "libblas", "libgomp", "libiomp", "libomp")
-    return sorted(file for file in files if any(kind in Path(file).name for kind in kinds))
+    return sorted(file for file in files if any(kind in file.rpartition("/")[2] for kind in kinds))

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from repro_env import cli
+from tests.conftest import PROJECT
 from tests.doctor_cases import IN_IMAGE, Said, look
 
 PYTHONS_OWN = ["REPRO_SEED", "REPRO_DISABLE", "PYTHONHASHSEED", "LC_ALL", "TZ"]
@@ -242,6 +243,22 @@ def test_a_python_without_the_hook_is_named(hooked_python: Path, tmp_path: Path)
         "verdict": "wrong value",
         "advice": f"repro hook install {bare}",
     }
+
+
+def test_a_python_that_skips_its_hook_is_named(hooked_python: Path) -> None:
+    said = look(hooked_python, hooked_python, "-S", "-c", "import time; time.sleep(1)")
+
+    assert said.status == 1
+    assert said.note("hook")["advice"] == "start it without -S"
+
+
+def test_the_json_has_the_documented_fields(healthy: Said) -> None:
+    page = (PROJECT / "docs/doctor.md").read_text()
+
+    fields = {*healthy.said, *healthy.said["processes"][0], *healthy.said["processes"][0]["seeds"]}
+    fields |= {*healthy.row("TZ"), *healthy.said["notes"][0]}
+
+    assert {field for field in fields if f'"{field}": ' in page} == fields
 
 
 DRAWS = """

@@ -17,6 +17,7 @@ from pathlib import Path
 from benchmark.turns import take_turns
 
 BLOCK = 1000
+BARE = ["--", sys.executable, "-c", "pass"]
 
 
 def time_starts(environment: str, with_hook: str, without: str, runs: int) -> None:
@@ -47,17 +48,20 @@ def time_starts(environment: str, with_hook: str, without: str, runs: int) -> No
     print(json.dumps(take_turns(ours, plain, runs, warm_up=2)))
 
 
-def time_doctor(runs: int) -> None:
-    """Print, as JSON, the seconds of `repro doctor`, and of the imports that it looks into."""
+def time_doctor(runs: list[int]) -> None:
+    """Print, as JSON, the seconds of `repro doctor` and of what it looks into without it.
+
+    Args:
+        runs: how many times each side is counted: with the frameworks' imports, with nothing.
+    """
     from repro_env.doctor import IMPORT_ALL
 
-    def doctor() -> float:
-        return start_seconds(sys.executable, "from repro_env.cli import main; main(['doctor'])")
-
-    def imports() -> float:
-        return start_seconds(sys.executable, IMPORT_ALL)
-
-    print(json.dumps(take_turns(doctor, imports, runs, warm_up=1)))
+    told = []
+    for code, arguments, count in zip((IMPORT_ALL, "pass"), ([], BARE), runs):
+        doctor = f"from repro_env.cli import main; main({['doctor', *arguments]!r})"
+        ours = partial(start_seconds, sys.executable, doctor)
+        told.append(take_turns(ours, partial(start_seconds, sys.executable, code), count, 1))
+    print(json.dumps(told))
 
 
 def start_seconds(python: str, code: str) -> float:

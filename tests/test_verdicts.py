@@ -1,0 +1,154 @@
+"""Verdicts on processes that can't be had on every machine: with a GPU, of other versions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from repro_env import knobs, verdicts
+from repro_env.notes import Note, of
+from repro_env.probe import Gpu, Machine
+from repro_env.verdicts import Row, Seen
+
+CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
+LINE = {"name": CUBLAS, "where": "train.py:7", "loaded": ["torch"]}
+BUILD = {"cuda_compute_capabilities": ["sm_70", "compute_80"]}
+
+
+def report(**changes: Any) -> dict[str, Any]:
+    """What a healthy process with torch leaves, but for some fields."""
+    environ = knobs.image_variables()
+    switches = {
+        knob.name: {"value": knob.repeatable}
+        for knob in knobs.KNOBS
+        if not knob.is_variable and "torch" in knob.modules and knob.repeatable
+    }
+    return {
+        "pid": 21,
+        "command": ["python", "train.py"],
+        "ended": "exit",
+        "ignores variables": False,
+        "libraries": {"torch": "2.15.0"},
+        "at exec": environ,
+        "now": environ,
+        "changes": [],
+        "after import": switches,
+        "in effect": {**switches, "REPRO_SEED": {"value": "42"}},
+        "facts": {"torch architectures": "sm_75 sm_80"},
+        "seeds": {"seed": 42, "libraries": [], "at": {}, "unseeded": 0},
+        "blas": [],
+        **changes,
+    }
+
+
+def row(name: str, has_gpu: bool | None = True, **changes: Any) -> Row:
+    seen = Seen(report(**changes), has_gpu, hash_holds=True)
+    return next(row for row in verdicts.judge(seen) if row.knob == name)
+
+
+def without(name: str) -> dict[str, str]:
+    return {key: value for key, value in knobs.image_variables().items() if key != name}
+
+
+@pytest.mark.parametrize(
+    ("has_gpu", "verdict", "why"),
+    [
+        (True, "ok", ""),
+        (False, "unknown", "the environment is right; there is no GPU here that reads it"),
+        (None, "unknown", "the environment is right; whether a GPU is here can't be told"),
+    ],
+)
+def test_what_only_gpus_read_is_judged_where_there_is_one(
+    has_gpu: bool | None, verdict: str, why: str
+) -> None:
+    found = row(CUBLAS, has_gpu)
+
+    assert (found.verdict, found.why, found.advice) == (verdict, why, "")
+
+
+@pytest.mark.parametrize(("cuda", "verdict"), [(True, "too late"), (False, "ok")])
+def test_a_workspace_that_is_set_counts_until_cuda_has_begun(cuda: bool, verdict: str) -> None:
+    changes: Any = {"at exec": without(CUBLAS), "changes": [{**LINE, "cuda": cuda}]}
+
+    found = row(CUBLAS, **changes)
+
+    assert found.verdict == verdict
+    assert cuda == ("set in train.py:7, but it counts only before CUDA" in found.why)
+
+
+def test_a_fault_is_named_without_a_gpu_too() -> None:
+    unset: Any = {"at exec": without(CUBLAS), "now": without(CUBLAS)}
+
+    found = row(CUBLAS, has_gpu=False, **unset)
+
+    assert (found.verdict, found.advice) == (
+        "missing",
+        "start the command with CUBLAS_WORKSPACE_CONFIG=:4096:8",
+    )
+
+
+@pytest.mark.parametrize(
+    ("version", "verdict"), [("2.9.1", "inert"), ("2.10.0", "ok"), ("2.0.1+cu117", "inert")]
+)
+def test_what_a_version_does_not_know_is_inert_and_no_complaint(version: str, verdict: str) -> None:
+    found = row("TORCHINDUCTOR_DETERMINISTIC", libraries={"torch": version})
+
+    assert (found.verdict, found.advice) == (verdict, "")
+
+
+def test_hashes_that_cannot_be_compared_are_unknown() -> None:
+    seen = Seen(report(), has_gpu=False, hash_holds=None)
+
+    found = next(row for row in verdicts.judge(seen) if row.knob == "PYTHONHASHSEED")
+
+    assert found.verdict == "unknown"
+    assert found.advice
+
+
+def test_a_process_that_was_not_seen_to_its_end_is_not_judged() -> None:
+    assert verdicts.judge(Seen(report(ended=""), has_gpu=True, hash_holds=True)) == []
+
+
+def notes(machine: Machine, **changes: Any) -> dict[str, Note]:
+    return {note.about: note for note in of([report(**changes)], machine, 0, {}, {})}
+
+
+@pytest.mark.parametrize(
+    ("library", "capability", "runs"),
+    [
+        ("torch", (7, 5), True),
+        ("torch", (8, 9), True),
+        ("torch", (7, 0), False),
+        ("torch", (9, 0), False),
+        ("tensorflow", (8, 6), True),
+        ("tensorflow", (9, 0), False),
+    ],
+)
+def test_code_runs_on_its_own_generation_of_gpus(
+    library: str, capability: tuple[int, int], runs: bool
+) -> None:
+    machine = Machine((Gpu("X", capability, "550.1"),), 2, None)
+    facts = {"torch architectures": "sm_75 sm_80", "tensorflow build": BUILD}
+
+    note = notes(machine, libraries={library: "1.0"}, facts=facts)["gpu"]
+
+    assert (note.verdict == "ok") == runs
+    assert bool(note.advice) != runs
+
+
+@pytest.mark.parametrize(("size", "enough"), [(64 * 2**20, False), (2**31, True)])
+def test_dockers_own_shared_memory_is_too_little(size: int, enough: bool) -> None:
+    note = notes(Machine((), 2, size))["shared memory"]
+
+    assert (note.advice == "") == enough
+    assert f"{size // 2**20} MiB" in note.text
+
+
+def test_a_share_of_the_cpus_is_said_beside_the_threads() -> None:
+    note = notes(Machine((), 1.5, None), facts={"torch threads": 4})["threads"]
+
+    assert note.text == (
+        "1.5 CPUs may be used, threads: PyTorch 4; "
+        "with another number of threads the same run has other bits"
+    )
