@@ -60,8 +60,8 @@ def _ends(reports: Sequence[Report], status: int, strangers: Mapping[str, bool])
         text = f"{python} ran without the start-up hook, so nothing was seeded there"
         advice = f"repro hook install {python}"
         if has_hook:
-            text = f"{python} ran without its start-up hook, as under -S, so nothing was seeded"
-            advice = "start it without -S"
+            text = f"{python} ran without its start-up hook, or without the variables that ask it"
+            advice = "start it with its parent's variables, and without -S"
         found.append(Note("hook", text, WRONG, advice))
     if not reports and not strangers:
         text = "no Python process was seen: the command ran none, or none that could be looked into"

@@ -245,11 +245,19 @@ def test_a_python_without_the_hook_is_named(hooked_python: Path, tmp_path: Path)
     }
 
 
-def test_a_python_that_skips_its_hook_is_named(hooked_python: Path) -> None:
-    said = look(hooked_python, hooked_python, "-S", "-c", "import time; time.sleep(1)")
+@pytest.mark.parametrize(
+    "code",
+    [
+        "subprocess.run([sys.executable, '-S', '-c', 'import time; time.sleep(1)'])",
+        "subprocess.run([sys.executable, '-c', 'import time; time.sleep(1)'], env={})",
+    ],
+    ids=["-S", "no variables"],
+)
+def test_a_python_whose_hook_is_not_asked_is_named(hooked_python: Path, code: str) -> None:
+    said = look(hooked_python, hooked_python, "-c", f"import subprocess, sys; {code}")
 
     assert said.status == 1
-    assert said.note("hook")["advice"] == "start it without -S"
+    assert said.note("hook")["advice"] == "start it with its parent's variables, and without -S"
 
 
 def test_the_json_has_the_documented_fields(healthy: Said) -> None:
