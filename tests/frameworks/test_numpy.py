@@ -100,7 +100,7 @@ def test_a_position_beyond_the_words_is_refused(name: str, change: dict[str, Any
     for part, value in change.items():
         kept[part] = {**kept[part], **value} if isinstance(value, dict) else value
 
-    with pytest.raises(repro_env.StateError, match="position is beyond the words"):
+    with pytest.raises(repro_env.StateError, match="mine is none of its kind"):
         repro_env.restore_rng(
             state._replace(states={**state.states, "yours: mine": kept}), {"mine": mine}
         )

@@ -36,7 +36,8 @@ JSON = st.recursive(
     max_leaves=12,
 )
 KEYS = st.lists(st.one_of(st.text(), st.integers()), max_size=5)
-MANY = settings(max_examples=500, database=None)  # the project is mounted read-only
+# No deadline: machines are busy. No database: the project is mounted read-only.
+MANY = settings(max_examples=500, deadline=None, database=None)
 # The fixture puts back at the end of all examples what each of them may write.
 WITH_ENVIRONMENT = settings(MANY, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
