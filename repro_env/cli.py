@@ -6,14 +6,17 @@ Exit status: 0 yes, or done; 1 no; 2 the question could not be asked or answered
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from repro_env.errors import ReproError, describe
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
+    _open_streams()
     ours, command = _split(sys.argv[1:] if arguments is None else arguments)
     parser = _parser()
     asked = parser.parse_args(ours)
@@ -22,10 +25,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked.command = command
     try:
         status: int = asked.run(asked)
+        sys.stdout.flush()
     except ReproError as error:
         sys.stderr.write(describe(error))
         return 2
+    except BrokenPipeError:  # who reads has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 2
+    except Exception as error:  # a status of 1 would be an answer
+        sys.stderr.write(f"error: {type(error).__name__}: {error}\n  what to do: report this\n")
+        return 2
     return status
+
+
+def _open_streams() -> None:
+    """Have streams that take every text, also where the caller has closed them."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name) or Path(os.devnull).open("w")  # noqa: SIM115
+        stream.reconfigure(errors="backslashreplace")
+        setattr(sys, name, stream)
 
 
 def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:

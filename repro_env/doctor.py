@@ -9,26 +9,27 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from repro_env import hook, notes, probe, readings, verdicts, watching
+from repro_env import hook, notes, probe, readings, verdicts, witness
+from repro_env.descendants import Descendants, Python
 from repro_env.errors import DoctorError
 from repro_env.notes import Note
 from repro_env.verdicts import Row, Seen
 
 # Without a command: what is installed of the frameworks, in a fresh process of this interpreter.
 IMPORT_ALL = f"""
+import sys
+sys.path[:] = [folder for folder in sys.path if folder]  # not what lies about here
 from importlib.util import find_spec
 for name in {readings.FRAMEWORKS!r}:
     if find_spec(name):
         __import__(name)
 """
-POLL_S = 0.02  # shorter than most Pythons' lives
 PATIENCE_S = 5
 
 
@@ -70,24 +71,24 @@ def examine(command: Sequence[str] = (), quiet: bool = False) -> Diagnosis:
         DoctorError: It can't be started.
     """
     with _folder() as folder:
-        environ = {**os.environ, watching.VARIABLE: str(folder)}
+        environ = {**os.environ, witness.VARIABLE: str(folder)}
         if not command:
             environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        command = command or (sys.executable, "-c", IMPORT_ALL)
-        status, strangers = _run(command, environ, quiet, folder)
+            command = (sys.executable, "-c", IMPORT_ALL)
+        status, pythons = _run(command, environ, quiet)
         reports = _reports(folder)
-    return diagnose(_last_of_each(reports), status=status, strangers=strangers)
+    return diagnose(_without_replaced(reports), status, _without_hook(pythons, reports))
 
 
 def diagnose(
-    reports: Sequence[dict[str, Any]], status: int = 0, strangers: Sequence[str] = ()
+    reports: Sequence[dict[str, Any]], status: int = 0, strangers: Sequence[Python] = ()
 ) -> Diagnosis:
     """Judge what was seen.
 
     Args:
         reports: One for each process (`watching.Watch.look`).
         status: The command's exit status.
-        strangers: Interpreters without the hook that it ran.
+        strangers: Python processes without the hook.
     """
     machine = probe.machine()
     has_gpu = None if machine.gpus is None else bool(machine.gpus)
@@ -95,7 +96,7 @@ def diagnose(
         Examined(report, verdicts.judge(Seen(report, has_gpu, _hash_holds(report))))
         for report in reports
     ]
-    unhooked = {python: hook.is_in(python) for python in strangers}
+    unhooked = {one.path: hook.is_in(one.path) for one in strangers}
     said = notes.of(reports, machine, status, unhooked, _interpreters())
     rows = [row for one in examined for row in one.rows]
     complaints = [row.verdict for row in rows if row.advice]
@@ -105,7 +106,7 @@ def diagnose(
 
 
 def _reports(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(file.read_text()) for file in sorted(folder.glob("*.json"))]
+    return [json.loads(file.read_bytes()) for file in sorted(folder.glob("*.json"))]
 
 
 @contextmanager
@@ -117,25 +118,24 @@ def _folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _run(
-    command: Sequence[str], environ: dict[str, str], quiet: bool, folder: Path
-) -> tuple[int, list[str]]:
-    """Return the command's status, and the interpreters without the hook that it ran."""
+def _run(command: Sequence[str], environ: dict[str, str], quiet: bool) -> tuple[int, list[Python]]:
+    """Return the command's status, and the Python processes that were seen below it."""
     try:
         process = subprocess.Popen(command, env=environ, stdout=sys.stderr if quiet else None)
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise DoctorError(
-            f"{command[0]!r} can't be started: {error.strerror}",
+            f"{command[0]!r} can't be started: {reason}",
             hint="name a program after --, such as: repro doctor -- python train.py",
         ) from None
-    poll = _Poll(process.pid)
-    try:
-        with _interrupts_left_to(process):
+    descendants = Descendants()
+    with _interrupts_left_to(process):
+        try:
             status = process.wait()
-            _wait_for_the_others(folder)
-            return status, poll.stop(folder)
-    finally:
-        poll.stop(folder)
+            descendants.wait(PATIENCE_S)
+        finally:
+            seen = descendants.stop()
+    return status, seen
 
 
 @contextmanager
@@ -144,6 +144,7 @@ def _interrupts_left_to(process: subprocess.Popen[bytes]) -> Iterator[None]:
     handlers = {
         signal.SIGINT: signal.signal(signal.SIGINT, lambda *_: None),
         signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: process.terminate()),
+        signal.SIGHUP: signal.signal(signal.SIGHUP, lambda *_: process.terminate()),
     }
     try:
         yield
@@ -152,69 +153,44 @@ def _interrupts_left_to(process: subprocess.Popen[bytes]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _wait_for_the_others(folder: Path) -> None:
-    """Wait for processes that end right after the command: servers of `multiprocessing`."""
-    until = time.monotonic() + PATIENCE_S
-    while time.monotonic() < until:
-        running = [report["pid"] for report in _reports(folder) if not report["ended"]]
-        if not any(Path("/proc", str(pid)).exists() for pid in running):
-            return
-        time.sleep(POLL_S)
+def _without_replaced(reports: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Leave out programs that another Python program has replaced in their process."""
+    last = {report["pid"]: number for number, report in enumerate(reports)}
+    return [
+        report
+        for number, report in enumerate(reports)
+        if report["ended"] != "exec" or number == last[report["pid"]]
+    ]
 
 
-class _Poll:
-    """Looks for Python processes below a command, in `/proc`: without the hook they say nothing."""
-
-    def __init__(self, pid: int) -> None:
-        self._root = pid
-        self._seen: dict[tuple[int, str], str] = {}
-        self._is_over = threading.Event()
-        self._thread = threading.Thread(target=self._poll, daemon=True)
-        self._thread.start()
-
-    def stop(self, folder: Path) -> list[str]:
-        """Return the interpreters that ran without leaving a report."""
-        self._is_over.set()
-        self._thread.join()
-        told = {int(file.stem.split("-")[1]) for file in folder.glob("*.json")}
-        return sorted({python for (pid, _), python in self._seen.items() if pid not in told})
-
-    def _poll(self) -> None:
-        while not self._is_over.wait(POLL_S):
-            self._look(self._root, "")
-
-    def _look(self, pid: int, parents_command: str) -> None:
-        here = Path("/proc", str(pid))
-        with suppress(OSError, ValueError):  # it has ended
-            command = (here / "cmdline").read_bytes().decode(errors="replace")
-            executable = (here / "exe").readlink()
-            # A child that is about to execute something else is still its parent's copy.
-            if executable.name.startswith("python") and command != parents_command:
-                self._seen[pid, command] = command.split("\0")[0]
-            for task in (here / "task").iterdir():
-                for child in (task / "children").read_text().split():
-                    self._look(int(child), command)
-
-
-def _last_of_each(reports: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Leave out programs that another has replaced in their process: they said so as they ended."""
-    return [report for report in reports if report["ended"] != "exec"] or reports
+def _without_hook(pythons: list[Python], reports: list[dict[str, Any]]) -> list[Python]:
+    """Leave out those that have reported, by whatever name they go now."""
+    said = {report["pid"] for report in reports if report["ended"] != "exec"}
+    programs = {(report["pid"], tuple(report["command"])) for report in reports}
+    silent = [one for one in pythons if one.pid not in said]
+    return [one for one in silent if (one.pid, one.command) not in programs]
 
 
 def _hash_holds(report: dict[str, Any]) -> bool | None:
     """Say whether texts have the hashes of the process's own `PYTHONHASHSEED`: a child tells."""
-    seed = report["at exec"].get("PYTHONHASHSEED")
+    seed = report.get("at exec", {}).get("PYTHONHASHSEED")
     if seed is None:
         return None
+    told = _hash_under(str(report["executable"]), seed)
+    return None if told is None else told == report["hash"]
+
+
+@lru_cache
+def _hash_under(python: str, seed: str) -> int | None:
     environ = {"PYTHONHASHSEED": seed, "REPRO_DISABLE": "1"}
     code = f"print(hash({readings.PROBED!r}))"
     try:
         said = subprocess.run(
-            [report["executable"], "-S", "-c", code], env=environ, capture_output=True, check=True
+            [python, "-S", "-c", code], env=environ, capture_output=True, check=True
         )
-    except (OSError, subprocess.SubprocessError):
+        return int(said.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError):
         return None
-    return int(said.stdout) == int(report["hash"])
 
 
 def _interpreters() -> dict[str, bool]:

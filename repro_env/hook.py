@@ -105,8 +105,11 @@ def remove(python: str) -> list[Path]:
 
 
 def is_in(python: str) -> bool:
-    """Say whether an interpreter has the hook, or would at least import it."""
-    return _run(python, "import sys; print('repro_env.startup' in sys.modules)") == "True"
+    """Say whether an interpreter has the hook; what can't be run has none."""
+    try:
+        return _run(python, "import sys; print('repro_env.startup' in sys.modules)") == "True"
+    except OSError:
+        return False
 
 
 def _describe(python: str) -> Environment:

@@ -47,10 +47,11 @@ def of(
         interpreters: Those at hand, and whether they have one.
     """
     found = _ends(reports, status, strangers)
-    if reports:
-        found += [_seeds(reports[0]), *_unseeded(reports)]
-        found += [note for each in (_gpus, _shared_memory) for note in each(reports, machine)]
-        found += [_threads(reports, machine), *_precision(reports[0]), *_blas(reports[0])]
+    seen = [report for report in reports if report["ended"]]
+    if seen:
+        found += [_seeds(seen[0]), *_unseeded(seen), *_gpus(seen, machine)]
+        found += [*_shared_memory(seen, machine), _threads(seen, machine)]
+        found += [*_precision(seen[0]), *_blas(seen[0])]
     return [*found, *_interpreters(interpreters)]
 
 
@@ -68,10 +69,8 @@ def _ends(reports: Sequence[Report], status: int, strangers: Mapping[str, bool])
         found.append(Note("command", text, UNKNOWN, "name a command that runs Python"))
     for report in reports:
         if not report["ended"]:
-            text = (
-                f"process {report['pid']} ({words(report)}) was killed before its end could be seen"
-            )
-            advice = "let it end by itself, or send it SIGTERM"
+            text = f"the end of process {report['pid']} ({words(report)}) was not seen"
+            advice = "let it end by itself, and no later than the command"
             found.append(Note("command", text, UNKNOWN, advice))
     if status:
         ended = f"signal {-status}" if status < 0 else f"status {status}"
@@ -96,19 +95,24 @@ def _seeds(report: Report) -> Note:
         else f"{name} (at the start)"
         for name in seeds["libraries"]
     ]
-    return Note("seeds", f"{seeds['seed']}: {', '.join(when) or 'no library was imported'}")
+    return Note("seeds", f"{seeds['seed']}: {', '.join(when) or 'no generator was loaded'}")
 
 
 def _unseeded(reports: Sequence[Report]) -> list[Note]:
-    count = sum(report["seeds"]["unseeded"] for report in reports)
-    if not count:
-        return []
-    mode = reports[0]["in effect"].get("REPRO_UNSEEDED", {}).get("value")
-    asked = f"NumPy was asked for {count} generator{'s' * (count > 1)} without a seed"
-    if mode == "derive":
-        return [Note("unseeded", f"{asked}; each got one of its own, so what it draws repeats")]
-    text = f"{asked}: what such a generator draws does not repeat"
-    return [Note("unseeded", text, WRONG, "make each by repro_env.stream('a name')")]
+    counts = {"derive": 0, "warn": 0}
+    for report in reports:
+        mode = report["in effect"].get("REPRO_UNSEEDED", {}).get("value")
+        counts["derive" if mode == "derive" else "warn"] += report["seeds"]["unseeded"]
+    found = []
+    for mode, count in counts.items():
+        asked = f"NumPy was asked for {count} generator{'s' * (count > 1)} without a seed"
+        if count and mode == "derive":
+            found.append(Note("unseeded", f"{asked}; each got one, so what it draws repeats"))
+        elif count:
+            text = f"{asked}: what such a generator draws does not repeat"
+            advice = "make each by repro_env.stream('a name')"
+            found.append(Note("unseeded", text, WRONG, advice))
+    return found
 
 
 def _gpus(reports: Sequence[Report], machine: Machine) -> list[Note]:

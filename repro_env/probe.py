@@ -48,6 +48,8 @@ def machine() -> Machine:
 
 def _gpus() -> tuple[Gpu, ...] | None:
     # Not through a framework: that would be to import it, and to begin with CUDA.
+    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):  # hidden
+        return ()
     asked = "--query-gpu=name,compute_cap,driver_version"
     if shutil.which("nvidia-smi") is None:
         return None if Path("/dev/nvidia0").exists() else ()
@@ -56,9 +58,11 @@ def _gpus() -> tuple[Gpu, ...] | None:
             ["nvidia-smi", asked, "--format=csv,noheader"],
             capture_output=True,
             text=True,
-            check=True,
+            check=False,
             timeout=20,
         )
+        if said.returncode:
+            return () if "No devices" in said.stdout else None
         return tuple(_gpu(line) for line in said.stdout.splitlines())
     except (OSError, subprocess.SubprocessError, ValueError):
         return None

@@ -78,8 +78,8 @@ def facts() -> dict[str, Any]:
 
 def is_loaded(module: str) -> bool:
     """Say whether a module has been imported, to its end."""
-    spec = getattr(sys.modules.get(module), "__spec__", None)
-    return module in sys.modules and not getattr(spec, "_initializing", False)
+    found = sys.modules.get(module)  # None too where it is blocked
+    return found is not None and not getattr(found.__spec__, "_initializing", False)
 
 
 def version(module: str) -> str:
@@ -140,7 +140,7 @@ def is_cuda_in_use() -> bool:
 def blas() -> list[str]:
     """Return the files of BLAS and OpenMP libraries that are loaded."""
     try:
-        maps = Path("/proc/self/maps").read_text(errors="replace").splitlines()
+        maps = Path("/proc/self/maps").read_bytes().decode(errors="replace").splitlines()
     except OSError:
         return []
     files = {line.split(maxsplit=5)[5] for line in maps if line.count("/") and ".so" in line}

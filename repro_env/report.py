@@ -20,9 +20,9 @@ LAST_LINE = {
 def text(diagnosis: Diagnosis) -> str:
     """Return what a person reads: a table of the first process, what differs in the others."""
     parts: list[str] = []
-    if diagnosis.processes:
-        first, *others = diagnosis.processes
-        parts += [_process(first), _table(first.rows), *_others(first, others)]
+    seen = [each for each in diagnosis.processes if each.report["ended"]]
+    if seen:
+        parts += [_process(seen[0]), _table(seen[0].rows), *_others(seen[0], seen[1:])]
     parts.append(_notes(diagnosis.notes))
     parts += _complaints(diagnosis)
     parts.append(LAST_LINE[diagnosis.status])
@@ -44,7 +44,7 @@ def to_json(diagnosis: Diagnosis) -> str:
 
 def _facts(examined: Examined) -> dict[str, Any]:
     names = ("pid", "parent", "command", "executable", "python", "ended", "libraries", "seeds")
-    return {name: examined.report[name] for name in names}
+    return {name: examined.report[name] for name in names if name in examined.report}
 
 
 def _process(examined: Examined) -> str:

@@ -168,8 +168,8 @@ class Seeder:
                         getattr(one, step)(self)
             self._prepared[name] = ours + theirs
             self._seed(name)
-            if watcher is not None:
-                watcher(name)
+            for tell in watchers:
+                tell(name)
             if name == "random":  # it seeds itself after a fork: ours must come later
                 os.register_at_fork(after_in_child=self._after_random)
         except Exception as error:
@@ -253,7 +253,7 @@ class Seeder:
 
 
 active: "Seeder | None" = None
-watcher: "Callable[[str], None] | None" = None  # told each library that is ready
+watchers: "list[Callable[[str], None]]" = []  # told of each library that is ready
 
 
 def install(seed: int, refuse: "Callable[[Exception], NoReturn]") -> Seeder:

@@ -17,9 +17,9 @@ def start() -> None:
     """Seed this process as its environment asks, or end it with status 2."""
     try:
         if "REPRO_DOCTOR" in os.environ:
-            from repro_env import watching
+            from repro_env import witness
 
-            watching.start(os.environ["REPRO_DOCTOR"])
+            witness.start(os.environ["REPRO_DOCTOR"])
         seed = settings.read_seed(os.environ)
         if seed is not None:
             seeding.install(seed, seeding.stop)

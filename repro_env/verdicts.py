@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -79,8 +80,9 @@ def _versions(seen: Seen) -> dict[str, str]:
 def _too_old(knob: Knob, seen: Seen) -> str:
     """Return the library that is too old to know the knob, with its version; else nothing."""
     for name in knob.modules:
-        found = _versions(seen).get(name)
-        if found and tuple(int(part) for part in found.split(".")[:2]) < knob.since:
+        found = _versions(seen).get(name, "")
+        numbers = re.match(r"(\d+)\.(\d+)", found)
+        if numbers and (int(numbers[1]), int(numbers[2])) < knob.since:
             return f"{name} {found}"
     return ""
 
@@ -89,81 +91,84 @@ def _variable(knob: Knob, seen: Seen, profile: str) -> Row | None:
     start = seen.report["at exec"].get(knob.name)
     now = seen.report["now"].get(knob.name)
     changes = [one for one in seen.report["changes"] if one["name"] == knob.name]
-    in_time = bool(changes) and all(_is_in_time(knob, one) for one in changes)
-    effective = now if in_time else start
+    in_time = [one["value"] for one in changes if _is_in_time(knob, one)]
+    was_read = in_time[-1] if in_time else start  # by whoever reads it, as far as that is known
     wanted = knob.wanted(profile)
-    where = _where(changes)
     if wanted is None:
-        return None if effective == now else _late(knob, now, start, where)
-    if knob.name == "PYTHONHASHSEED" and knob.serves(start, profile) and not seen.hash_holds:
-        return _hash(knob, seen, start)
-    reading = seen.report["in effect"].get(knob.name, {})
-    if "value" in reading:
-        effective = None if reading["value"] == "None" else reading["value"]
+        return None if was_read == now else _late(knob, now, was_read, changes)
     old = _too_old(knob, seen)
     if old:
         return Row(knob.name, _said(wanted), _said(now), INERT, f"{old} knows no such variable")
+    if knob.name == "PYTHONHASHSEED" and knob.serves(start, profile) and not seen.hash_holds:
+        return _hash(knob, seen, start)
+    reading = seen.report["in effect"].get(knob.name, {})
+    effective = _value(reading["value"]) if "value" in reading else was_read
 
-    row = _decide(knob, profile, start, effective, now, where, is_read="value" in reading)
-    if row.verdict == OK and knob.gpu and not seen.has_gpu:
-        return row._replace(verdict=UNKNOWN, why=_no_gpu(seen))
-    return row
+    if knob.serves(effective, profile):
+        is_default = now is None and "value" in reading
+        if effective == now or (start == now and (is_default or knob.serves(now, profile))):
+            return _well(knob, seen, Row(knob.name, _said(wanted), _said(effective), OK))
+    if start != now:
+        if knob.serves(now, profile):
+            return _late(knob, now, effective, changes)
+        return _overridden(knob, wanted, now, changes)
+    if knob.serves(now, profile):
+        return _overridden(knob, wanted, effective, changes)
+    return _wrong(knob, wanted, now)
 
 
-def _decide(
-    knob: Knob,
-    profile: str,
-    start: str | None,
-    effective: str | None,
-    now: str | None,
-    where: str,
-    is_read: bool,
-) -> Row:
-    wanted = _said(knob.wanted(profile))
-    serves = knob.serves(effective, profile)
-    row = Row(knob.name, wanted, _said(effective), OK)
-    if serves and (effective == now or (is_read and now is None and start is None)):
+def _well(knob: Knob, seen: Seen, row: Row) -> Row:
+    if not knob.gpu or seen.has_gpu:
         return row
-    if knob.serves(now, profile) and start != now:
-        return _late(knob, now, effective, where)
-    if start != now or (knob.serves(now, profile) and is_read):
-        return _overridden(row._replace(found=_said(effective if not serves else now)), where)
+    reason = "there is no GPU here that reads it"
+    if seen.has_gpu is None:
+        reason = "whether a GPU is here can't be told"
+    return row._replace(verdict=UNKNOWN, why=f"the environment is right; {reason}")
+
+
+def _wrong(knob: Knob, wanted: str, now: str | None) -> Row:
+    """Return the row of what was missing or wrong from the start on."""
+    row = Row(knob.name, _said(wanted), _said(now), WRONG, knob.why)
+    if wanted == knobs.NOT_SET:
+        return row._replace(advice=f"unset {knob.name} before the command starts")
+    row = row._replace(advice=f"start the command with {knob.name}={wanted}")
     if now is None:
-        return row._replace(
-            verdict=MISSING,
-            why=f"{knob.name} is not set, so {knob.why}",
-            advice=f"start the command with {knob.name}={wanted}",
-        )
-    advice = f"start the command with {knob.name}={wanted}"
-    if wanted == _said(knobs.NOT_SET):
-        advice = f"start the command without {knob.name}: unset {knob.name}"
-    return row._replace(found=_said(now), verdict=WRONG, why=knob.why, advice=advice)
+        return row._replace(verdict=MISSING, why=f"{knob.name} is not set, so {knob.why}")
+    return row
 
 
 def _is_in_time(knob: Knob, change: Mapping[str, Any]) -> bool:
     if knob.when == knobs.BEFORE_IMPORT:
         return not set(knob.modules) & set(change["loaded"])
-    return knob.when == knobs.BEFORE_CUDA and not change["cuda"]
+    # TensorFlow does not say when it begins with CUDA.
+    began = change["cuda"] or "tensorflow" in change["loaded"]
+    return knob.when == knobs.BEFORE_CUDA and not began
 
 
-def _late(knob: Knob, asked: str | None, found: str | None, where: str) -> Row:
+def _late(knob: Knob, asked: str | None, found: str | None, changes: list[Any]) -> Row:
     deadline = knob.when.removeprefix("before ")
-    said = f"{knob.name}={asked}" if asked is not None else f"no {knob.name}"
+    said = f"with {knob.name}={asked}" if asked is not None else f"without {knob.name}"
+    where = _where(changes)
+    advice = f"start the command {said}" + (", and take that line out" if where else "")
     return Row(
         knob.name,
         _said(asked),
         _said(found),
         TOO_LATE,
         f"it was set{where}, but it counts only before {deadline}",
-        f"start the command with {said}" + (", and take that line out" if where else ""),
+        "" if "-packages/" in where else advice,  # a library's, for processes that it starts
     )
 
 
-def _overridden(row: Row, where: str) -> Row:
-    return row._replace(
-        verdict=OVERRIDDEN,
-        why=f"it was right at the start, and the program changed it{where}",
-        advice=f"take out {where.removeprefix(' in ')}" if where else "take that change out",
+def _overridden(knob: Knob, wanted: str, found: str | None, changes: list[Any]) -> Row:
+    where = _where(changes)
+    return Row(
+        knob.name,
+        _said(wanted),
+        _said(found),
+        OVERRIDDEN,
+        f"it was right at the start, and the program changed it{where}",
+        f"take out {where.removeprefix(' in ')}" if where else "take that change out",
     )
 
 
@@ -214,20 +219,16 @@ def _switch(knob: Knob, seen: Seen, profile: str) -> Row | None:
     return row._replace(
         verdict=WRONG,
         why=f"it was {after} from the import on, so {knob.why}",
-        advice="take out the setting that asks for that: TF_DETERMINISTIC_OPS"
-        if knob.name.startswith("tf.")
-        else f"take out what sets {knob.name}",
+        advice="take out the setting that asks for that",
     )
-
-
-def _no_gpu(seen: Seen) -> str:
-    if seen.has_gpu is None:
-        return "the environment is right; whether a GPU is here can't be told"
-    return "the environment is right; there is no GPU here that reads it"
 
 
 def _where(changes: list[Any]) -> str:
     return f" in {changes[-1]['where']}" if changes else ""
+
+
+def _value(reading: str) -> str | None:
+    return None if reading == "None" else reading
 
 
 def _said(value: str | None) -> str:

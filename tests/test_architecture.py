@@ -29,14 +29,16 @@ LAYERS = {
     "state": 7,
     "readings": 7,
     "watching": 8,
+    "witness": 9,
+    "descendants": 1,
     "probe": 1,
     "verdicts": 4,
     "notes": 5,
-    "doctor": 9,
-    "report": 10,
-    "startup": 9,
-    "cli": 11,
-    "jupyter": 11,
+    "doctor": 10,
+    "report": 11,
+    "startup": 10,
+    "cli": 12,
+    "jupyter": 12,
 }
 START_UP_PATH = ["errors", "legal", "settings", "seeding", "startup"]
 BARE = {"os", "sys", "_thread", "repro_env"} | {

@@ -12,7 +12,7 @@ from repro_env.probe import Gpu, Machine
 from repro_env.verdicts import Row, Seen
 
 CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
-LINE = {"name": CUBLAS, "where": "train.py:7", "loaded": ["torch"]}
+LINE = {"name": CUBLAS, "value": ":4096:8", "where": "train.py:7", "loaded": ["torch"]}
 BUILD = {"cuda_compute_capabilities": ["sm_70", "compute_80"]}
 
 
@@ -75,6 +75,46 @@ def test_a_workspace_that_is_set_counts_until_cuda_has_begun(cuda: bool, verdict
 
     assert found.verdict == verdict
     assert cuda == ("set in train.py:7, but it counts only before CUDA" in found.why)
+
+
+def test_when_tensorflow_begins_with_cuda_is_not_known() -> None:
+    change = {**LINE, "loaded": ["tensorflow"], "cuda": False}
+    changes: Any = {"at exec": without(CUBLAS), "changes": [change]}
+
+    found = row(CUBLAS, libraries={"tensorflow": "2.9.3"}, **changes)
+
+    assert found.verdict == "too late"
+
+
+THREADS = {"name": "OMP_NUM_THREADS", "value": "1", "where": "train.py:7", "cuda": False}
+
+
+def judged_threads(*changes: dict[str, Any]) -> list[Row]:
+    environ = {**knobs.image_variables(), "OMP_NUM_THREADS": "1"}
+    seen = Seen(report(now=environ, changes=list(changes)), has_gpu=False, hash_holds=True)
+    return [row for row in verdicts.judge(seen) if row.knob == "OMP_NUM_THREADS"]
+
+
+def test_what_is_set_in_time_may_be_set_again() -> None:
+    first, again = {**THREADS, "loaded": []}, {**THREADS, "loaded": ["torch"]}
+
+    assert judged_threads(first, again) == []
+    assert judged_threads({**first, "value": "2"}, again)[0].verdict == "too late"
+
+
+@pytest.mark.parametrize(
+    ("where", "complains"),
+    [("train.py:7", True), ("/opt/venv/lib/python3.9/site-packages/dask/nanny.py:7", False)],
+)
+def test_what_a_library_sets_for_its_children_is_no_complaint(where: str, complains: bool) -> None:
+    (found,) = judged_threads({**THREADS, "loaded": ["torch"], "where": where})
+
+    assert found.verdict == "too late"
+    assert bool(found.advice) == complains
+
+
+def test_a_version_that_says_no_number_is_taken_as_new() -> None:
+    assert row("TORCHINDUCTOR_DETERMINISTIC", libraries={"torch": "git"}).verdict == "ok"
 
 
 def test_a_fault_is_named_without_a_gpu_too() -> None:
