@@ -29,11 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ReproError as error:
         sys.stderr.write(describe(error))
         return 2
-    except BrokenPipeError:  # who reads has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 2
     except Exception as error:  # a status of 1 would be an answer
-        sys.stderr.write(f"error: {type(error).__name__}: {error}\n  what to do: report this\n")
+        if not isinstance(error, BrokenPipeError):  # who reads has seen enough
+            sys.stderr.write(f"error: {type(error).__name__}: {error}\n  what to do: report this\n")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python tries to write again
         return 2
     return status
 

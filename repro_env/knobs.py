@@ -121,7 +121,6 @@ KNOBS = (
         repeatable="C.UTF-8",
         portable="C.UTF-8",
         when=BEFORE_INTERPRETER,
-        good=("C.utf8",),
         why="sorting, number formats and default encodings follow the locale",
         source="https://docs.python.org/3/library/locale.html",
         read="repro_env.libraries.python.locale_in_effect()",

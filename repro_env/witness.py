@@ -44,6 +44,7 @@ class _Witness:
         self._watch = Watch()
         self._leave = os._exit
         self._forks_to_execute = False
+        self._is_ending = False
         self._patience_s = PATIENCE_S
 
     def start(self) -> None:
@@ -55,19 +56,23 @@ class _Witness:
         os._exit = self._exit
         if _signal.getsignal(ASK) == _signal.SIG_DFL:
             _signal.signal(ASK, lambda *_: self._end("SIGTERM"))
-            _signal.siginterrupt(ASK, False)
 
     def _begin(self) -> None:
         self._file = self._folder / f"{time.monotonic_ns()}-{os.getpid()}.json"
         self._write({**identity(), "ended": ""})
 
     def _begin_fork(self) -> None:
+        self._is_ending = False
         if not self._forks_to_execute:  # of `subprocess`: another program in a moment
             self._begin()
 
     def _end(self, how: str) -> None:
+        if self._is_ending:  # asked in the midst of it
+            return
+        self._is_ending = True
         with suppress(Exception):  # it must not end what the user does; doctor will miss it
             self._write(self._watch.look(how))
+        self._is_ending = False
 
     def _write(self, seen: dict[str, Any]) -> None:
         with suppress(OSError):

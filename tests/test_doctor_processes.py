@@ -86,7 +86,7 @@ HEALTHY = {
 
 @pytest.mark.parametrize("code", HEALTHY.values(), ids=HEALTHY)
 def test_healthy_programs_have_no_complaint(hooked_python: Path, code: str) -> None:
-    env = {**GOOD, "TZ": "Etc/UTC", "LC_ALL": "C.utf8"} if not code else GOOD
+    env = GOOD if code else {**GOOD, "TZ": "Etc/UTC"}
 
     said = look(hooked_python, hooked_python, "-c", f"import os, subprocess, sys\n{code}", env=env)
 
@@ -141,7 +141,6 @@ if __name__ == "__main__":
     said = look(hooked_python, hooked_python, script)
 
     assert said.printed == "-15\n"
-    assert said.status == 2
 
 
 def test_a_command_that_fails_leaves_doubt(hooked_python: Path) -> None:

@@ -19,7 +19,7 @@ def locale_in_effect() -> str:
     """Return the locale: `C.UTF-8` where every category is that, or C; else what Python says."""
     import _locale
 
-    text = _locale.setlocale(_locale.LC_ALL).replace("C.utf8", "C.UTF-8")
+    text = _locale.setlocale(_locale.LC_ALL)
     parts = dict(part.split("=") for part in text.split(";")) if ";" in text else {"LC_CTYPE": text}
     plain = {*parts.values()} <= {"C", "C.UTF-8"}
     return "C.UTF-8" if plain and parts["LC_CTYPE"] == "C.UTF-8" else text

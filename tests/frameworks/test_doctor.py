@@ -137,10 +137,7 @@ def test_a_missing_variable_is_named(knob: knobs.Knob) -> None:
     if is_inert(knob):
         assert row["verdict"] == "inert"
         return
-    assert (row["verdict"], row["found"]) == (
-        "missing",
-        "off" if knob.name == "REPRO_UNSEEDED" else "not set",
-    )
+    assert (row["verdict"], row["found"]) == ("missing", "not set")
     assert row["advice"] == f"start the command with {knob.name}={knob.repeatable}"
 
 
