@@ -24,7 +24,7 @@ def text(diagnosis: Diagnosis) -> str:
     if seen:
         parts += [_process(seen[0]), _table(seen[0].rows), *_others(seen[0], seen[1:])]
     parts.append(_notes(diagnosis.notes))
-    parts += _complaints(diagnosis)
+    parts += _reasons(diagnosis)
     parts.append(LAST_LINE[diagnosis.status])
     return "\n\n".join(parts) + "\n"
 
@@ -84,16 +84,16 @@ def _notes(notes: Sequence[Note]) -> str:
     return "\n".join(f"{note.about.ljust(width)}  {note.text}" for note in notes)
 
 
-def _complaints(diagnosis: Diagnosis) -> list[str]:
-    """Return each complaint once, with what to do, and where it was seen."""
+def _reasons(diagnosis: Diagnosis) -> list[str]:
+    """Return each verdict's reason once, with where it was seen and what to do."""
     seen: dict[Row, list[str]] = {}
     for each in diagnosis.processes:
         for row in each.rows:
-            if row.advice:
+            if row.why:
                 seen.setdefault(row, []).append(str(each.report["pid"]))
     said = [
         (f"{row.knob}: {row.verdict} in process {', '.join(pids)}: {row.why}", row.advice)
-        for row, pids in seen.items()
+        for row, pids in sorted(seen.items(), key=lambda item: bool(item[0].advice))
     ]
     said += [(f"{note.about}: {note.text}", note.advice) for note in diagnosis.notes if note.advice]
-    return [f"{what}\n  what to do: {advice}" for what, advice in said]
+    return [what + (f"\n  what to do: {advice}" if advice else "") for what, advice in said]

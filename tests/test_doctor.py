@@ -275,6 +275,7 @@ def test_the_table_and_what_to_do_are_plain_text(hooked_python: Path) -> None:
     assert any(re.fullmatch(r"TZ +UTC +Asia/Tokyo +overridden", line) for line in lines)
     assert "  what to do: take out <string>:1" in lines
     assert lines[-1] == "something is not well: see what to do, above"
+    assert not any(line.startswith("LC_ALL: ") for line in lines)
     assert result.returncode == 1
 
 

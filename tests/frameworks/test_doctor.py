@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -212,6 +213,29 @@ def test_a_switch_without_a_getter_is_unknown_and_says_so(knob: knobs.Knob) -> N
     assert row["verdict"] == "unknown"
     assert "has no" in row["why"]
     assert unreadable().status == 2
+
+
+def test_the_table_gives_the_reasons_of_what_is_no_complaint_too() -> None:
+    command: list[str | Path] = [
+        PYTHON,
+        "-m",
+        "repro_env.cli",
+        "doctor",
+        "--",
+        PYTHON,
+        "-c",
+        "import torch",
+    ]
+
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    assert re.search(
+        r"^CUBLAS_WORKSPACE_CONFIG: unknown in process \d+: the environment is right; "
+        r"there is no GPU here that reads it$",
+        result.stdout,
+        re.MULTILINE,
+    )
+    assert result.stdout.splitlines()[-1] == "all is well"
 
 
 def test_without_a_command_the_installed_frameworks_are_looked_into() -> None:
