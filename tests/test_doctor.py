@@ -279,18 +279,30 @@ def test_the_table_and_what_to_do_are_plain_text(hooked_python: Path) -> None:
     assert result.returncode == 1
 
 
+H200 = "echo 'NVIDIA H200, 9.0, 550.1'"
+NONE = "none: whatever is for GPUs was not tried"
+
+
 @pytest.mark.parametrize(
-    ("gpu", "advice"),
-    [("NVIDIA H200, 9.0, 550.1", ""), ("", "start the container with docker-compose.gpu.yml")],
+    ("tool", "visible", "text", "status"),
+    [
+        pytest.param(
+            H200, "0", "NVIDIA H200, compute capability 9.0, driver 550.1", 0, id="one is there"
+        ),
+        pytest.param(H200, "", NONE, 0, id="it is hidden"),
+        pytest.param("echo 'No devices were found'; exit 6", "0", NONE, 0, id="none is there"),
+        pytest.param(
+            "exit 9", "0", "there is a GPU, and nvidia-smi does not say which", 2, id="no answer"
+        ),
+    ],
 )
 def test_gpus_are_those_that_the_driver_names(
-    hooked_python: Path, tmp_path: Path, gpu: str, advice: str
+    hooked_python: Path, tmp_path: Path, tool: str, visible: str, text: str, status: int
 ) -> None:
-    tool = tmp_path / "nvidia-smi"
-    tool.write_text(f"#!/bin/sh\n{f'echo {gpu!r}' if gpu else 'exit 9'}\n")
-    tool.chmod(0o755)
-    os_path = os.environ["PATH"]
-    environ = {**os.environ, **IN_IMAGE, "PATH": f"{tmp_path}:{os_path}"}
+    (tmp_path / "nvidia-smi").write_text(f"#!/bin/sh\n{tool}\n")
+    (tmp_path / "nvidia-smi").chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    environ = {**os.environ, **IN_IMAGE, "PATH": path, "CUDA_VISIBLE_DEVICES": visible}
 
     result = subprocess.run(
         [hooked_python, "-m", "repro_env.cli", "doctor", "--json", "--", hooked_python, "-c", ""],
@@ -301,10 +313,9 @@ def test_gpus_are_those_that_the_driver_names(
     )
 
     note = next(note for note in json.loads(result.stdout)["notes"] if note["about"] == "gpu")
-    assert note["advice"] == advice
-    if gpu:
-        assert note["text"] == "NVIDIA H200, compute capability 9.0, driver 550.1"
-    assert result.returncode == (2 if advice else 0)
+    assert note["text"] == text
+    assert (note["advice"] == "") == (status == 0)
+    assert result.returncode == status
 
 
 def test_the_notes_say_what_was_seeded_and_when(healthy: Said) -> None:
