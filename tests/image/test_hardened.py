@@ -101,6 +101,12 @@ def test_a_command_of_compose_run_has_the_same(stack: Stack) -> None:
     assert "Read-only file system" in stack.run(*run, "echo changed >/run/new").stderr
 
 
+def test_the_doctor_has_no_complaint(stack: Stack) -> None:
+    for said in (stack.ssh("repro", "doctor"), inside(stack, "jupyter", "repro doctor")[1]):
+        assert "shared memory  2048 MiB" in said
+        assert said.splitlines()[-1] == "all is well"
+
+
 @pytest.mark.parametrize("service", SERVICES)
 @pytest.mark.parametrize(
     ("code", "said"),
