@@ -74,7 +74,7 @@ def outcome(read: Callable[[], Any]) -> tuple[Any, repro_env.SettingError | None
         return None, error
 
 
-@given(st.dictionaries(st.sampled_from([knob.name for knob in knobs.variables()]), TEXTS))
+@given(st.dictionaries(st.sampled_from(list(knobs.image_variables())), TEXTS))
 @MANY
 def test_the_environment_is_read_as_it_says_or_refused_by_name(environ: dict[str, str]) -> None:
     seed, error = outcome(lambda: environment.read_seed(environ))
