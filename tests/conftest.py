@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import signal
 import subprocess
 import sys
 import venv
@@ -16,6 +17,12 @@ PROJECT = Path(__file__).resolve().parent.parent
 SEEDED = {"REPRO_SEED": "42", "PYTHONHASHSEED": "0"}
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def pytest_configure() -> None:
+    """Heed Ctrl-C, and let children do so: shells have what runs in the background ignore it."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

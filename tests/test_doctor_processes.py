@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import subprocess
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -232,7 +231,6 @@ def test_ctrl_c_ends_the_command_and_the_doctor_says_what_it_saw(
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # also where ignored
     )
     assert doctor.stdout is not None
     assert doctor.stdout.readline() == "ready\n"
