@@ -22,13 +22,11 @@ class Python(NamedTuple):
         pid: Its number.
         command: Its arguments.
         path: Its interpreter, as its own folder and `PATH` find it.
-        variables: The names of those that it was started with.
     """
 
     pid: int
     command: tuple[str, ...]
     path: str
-    variables: frozenset[str]
 
 
 class Descendants:
@@ -85,13 +83,11 @@ def _children(pid: int) -> list[int]:
 
 
 def _python(pid: int, here: Path, command: tuple[str, ...]) -> Python:
-    variables = dict(word.partition("=")[::2] for word in _words(here / "environ"))
     name = command[0]
     if "/" in name:
-        path = str((here / "cwd").readlink() / name)
-    else:
-        path = shutil.which(name, path=variables.get("PATH")) or name
-    return Python(pid, command, path, frozenset(variables))
+        return Python(pid, command, str((here / "cwd").readlink() / name))
+    variables = dict(word.partition("=")[::2] for word in _words(here / "environ"))
+    return Python(pid, command, shutil.which(name, path=variables.get("PATH")) or name)
 
 
 def _words(file: Path) -> tuple[str, ...]:

@@ -79,7 +79,9 @@ def facts() -> dict[str, Any]:
 def is_loaded(module: str) -> bool:
     """Say whether a module has been imported, to its end."""
     found = sys.modules.get(module)  # None too where it is blocked
-    return found is not None and not getattr(found.__spec__, "_initializing", False)
+    return found is not None and not getattr(
+        getattr(found, "__spec__", None), "_initializing", False
+    )
 
 
 def version(module: str) -> str:

@@ -20,6 +20,7 @@ LAST_LINE = {
 def text(diagnosis: Diagnosis) -> str:
     """Return what a person reads: a table of the first process, what differs in the others."""
     parts: list[str] = []
+    diagnosis = _printable(diagnosis)
     seen = [each for each in diagnosis.processes if each.report["ended"]]
     if seen:
         parts += [_process(seen[0]), _table(seen[0].rows), *_others(seen[0], seen[1:])]
@@ -27,6 +28,20 @@ def text(diagnosis: Diagnosis) -> str:
     parts += _reasons(diagnosis)
     parts.append(LAST_LINE[diagnosis.status])
     return "\n\n".join(parts) + "\n"
+
+
+def _printable(diagnosis: Diagnosis) -> Diagnosis:
+    """Return it without what would move a terminal's cursor: names of files may hold anything."""
+    processes = [
+        one._replace(rows=[Row(*map(_on_a_line, row)) for row in one.rows])
+        for one in diagnosis.processes
+    ]
+    notes = [Note(*map(_on_a_line, note)) for note in diagnosis.notes]
+    return diagnosis._replace(processes=processes, notes=notes)
+
+
+def _on_a_line(text: str) -> str:
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
 def to_json(diagnosis: Diagnosis) -> str:
@@ -51,7 +66,11 @@ def _process(examined: Examined) -> str:
     report = examined.report
     versions = [f"{name} {version}" for name, version in report["libraries"].items()]
     return ", ".join(
-        [f"process {report['pid']}: {words(report)}", f"Python {report['python']}", *versions]
+        [
+            f"process {report['pid']}: {_on_a_line(words(report))}",
+            f"Python {report['python']}",
+            *versions,
+        ]
     )
 
 

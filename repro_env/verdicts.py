@@ -16,7 +16,6 @@ TOO_LATE = "too late"
 INERT = "inert"
 OVERRIDDEN = "overridden"
 UNKNOWN = "unknown"
-VERDICTS = (OK, MISSING, WRONG, TOO_LATE, INERT, OVERRIDDEN, UNKNOWN)
 
 
 class Row(NamedTuple):
@@ -26,7 +25,7 @@ class Row(NamedTuple):
         knob: Its name.
         wanted: The profile's value.
         found: What is in effect.
-        verdict: One of `VERDICTS`.
+        verdict: One of those above; `docs/doctor.md` says what each means.
         why: What happened, in words; empty if all is well.
         advice: One action; empty where there is nothing to be done.
     """

@@ -279,6 +279,25 @@ def test_the_table_and_what_to_do_are_plain_text(hooked_python: Path) -> None:
     assert result.returncode == 1
 
 
+def test_names_of_files_stay_on_their_line(hooked_python: Path, tmp_path: Path) -> None:
+    script = tmp_path / "two\nlines \x1b[2J.py"
+    script.write_text("import os; os.environ['TZ'] = 'Asia/Tokyo'")
+
+    result = subprocess.run(
+        [hooked_python, "-m", "repro_env.cli", "doctor", "--", hooked_python, script],
+        env={**os.environ, **IN_IMAGE},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert result.returncode == 1
+    assert "\x1b" not in result.stdout
+    assert (
+        f"  what to do: take out {tmp_path}/two\\nlines \\x1b[2J.py:1" in result.stdout.splitlines()
+    )
+
+
 H200 = "echo 'NVIDIA H200, 9.0, 550.1'"
 NONE = "none: whatever is for GPUs was not tried"
 
