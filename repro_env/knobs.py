@@ -1,4 +1,4 @@
-"""The catalogue of knobs and sources of nondeterminism, as data; adding one is one row.
+"""The catalogue of knobs, as data; adding one is one row. `sources` has what no knob removes.
 
 The image's `ENV`, `repro_env/legal.py` (what every start checks) and `docs/knobs.md` are rendered
 from it by `scripts/knobs`, and a test compares. `repro doctor` judges processes by it. The doors
@@ -7,77 +7,23 @@ need no list of their own: SSH sessions and notebook kernels take the container'
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
-from repro_env.settings import SEEDS, is_one_of
-
-if TYPE_CHECKING:
-    from repro_env.settings import Values
+from repro_env.cpu_knobs import CPU_KNOBS
+from repro_env.knob import (
+    ANY_TIME,
+    BEFORE_CUDA,
+    BEFORE_IMPORT,
+    BEFORE_INTERPRETER,
+    FRAMEWORKS,
+    NOT_SET,
+    NUMPY,
+    PYTHON,
+    TENSORFLOW,
+    TORCH,
+    Knob,
+)
+from repro_env.settings import SEEDS
 
 UNSEEDED = ("derive", "warn", "off")
-
-BEFORE_INTERPRETER = "before the interpreter starts"
-BEFORE_IMPORT = "before the library is imported"
-BEFORE_CUDA = "before CUDA is first used"
-ANY_TIME = "at any time"
-
-PYTHON = ("sys",)
-NUMPY = ("numpy",)
-TORCH = ("torch",)
-TENSORFLOW = ("tensorflow",)
-FRAMEWORKS = ("torch", "tensorflow")
-NOT_SET = ""  # a value: the variable must not be there
-
-
-class Knob(NamedTuple):
-    """One variable or switch of a framework that removes one source of nondeterminism.
-
-    Args:
-        name: An environment variable; or a switch, as one writes it in Python.
-        modules: The knob matters to a process that has loaded one of these.
-        repeatable: Its value under the profile `repeatable`; None where that sets none.
-        portable: The same under the profile `portable`.
-        when: The latest moment at which setting it still works.
-        why: What goes wrong without it.
-        source: Where that is documented or measured.
-        legal: The values that a process may start with: words, or whole numbers in a range; empty
-            stands for any.
-        good: Values that serve as well as the profile's.
-        required: Whether a process with a seed must not start without it.
-        since: The oldest version of the library, as (major, minor), that knows it.
-        read: What reads it back: an attribute, or a function without arguments, by its full name.
-        gpu: Whether only code for GPUs reads it.
-    """
-
-    name: str
-    modules: tuple[str, ...]
-    repeatable: str | None
-    portable: str | None
-    when: str
-    why: str
-    source: str
-    legal: Values = ()
-    good: Values = ()
-    required: bool = False
-    since: tuple[int, int] = (0, 0)
-    read: str = ""
-    gpu: bool = False
-
-    @property
-    def is_variable(self) -> bool:
-        """Whether it is an environment variable; else a switch."""
-        return "." not in self.name
-
-    def wanted(self, profile: str) -> str | None:
-        """Return its value under a profile: `repeatable` or `portable`."""
-        return self.portable if profile == "portable" else self.repeatable
-
-    def serves(self, text: str | None, profile: str) -> bool:
-        """Say whether a value keeps the profile's promise; None stands for no value."""
-        if self.wanted(profile) == NOT_SET and text is None:
-            return True
-        return text is not None and (text == self.wanted(profile) or is_one_of(text, self.good))
-
 
 KNOBS = (
     # ---- Python
@@ -306,189 +252,7 @@ KNOBS = (
         source="https://docs.nvidia.com/deeplearning/nccl/user-guide/docs/env.html#nccl-algo",
         gpu=True,
     ),
-    # ---- the CPU: the same image gives other bits on another machine
-    Knob(
-        name="OMP_NUM_THREADS",
-        modules=(*NUMPY, *FRAMEWORKS),
-        repeatable=None,
-        portable="1",
-        when=BEFORE_IMPORT,
-        why="how many threads share a sum decides its order, and so its bits",
-        source="https://www.openmp.org/spec-html/5.0/openmpse50.html",
-    ),
-    Knob(
-        name="OMP_DYNAMIC",
-        modules=(*NUMPY, *FRAMEWORKS),
-        repeatable=None,
-        portable="FALSE",
-        when=BEFORE_IMPORT,
-        why="OpenMP may take fewer threads when the machine is busy",
-        source="https://www.openmp.org/spec-html/5.0/openmpse52.html",
-    ),
-    Knob(
-        name="OPENBLAS_NUM_THREADS",
-        modules=NUMPY,
-        repeatable=None,
-        portable="1",
-        when=BEFORE_IMPORT,
-        why="OpenBLAS divides products among its threads",
-        source="https://github.com/OpenMathLib/OpenBLAS#setting-the-number-of-threads-using-environment-variables",
-    ),
-    Knob(
-        name="OPENBLAS_CORETYPE",
-        modules=NUMPY,
-        repeatable=None,
-        portable="Haswell",
-        when=BEFORE_IMPORT,
-        why="OpenBLAS picks its kernels by the CPU's model",
-        source="https://github.com/OpenMathLib/OpenBLAS#support-for-multiple-targets-in-a-single-library",
-    ),
-    Knob(
-        name="NPY_DISABLE_CPU_FEATURES",
-        modules=NUMPY,
-        repeatable=None,
-        portable="AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL",
-        when=BEFORE_IMPORT,
-        why="NumPy picks its loops by the CPU's vector instructions",
-        source="https://numpy.org/doc/stable/reference/simd/build-options.html",
-    ),
-    Knob(
-        name="MKL_NUM_THREADS",
-        modules=TORCH,
-        repeatable=None,
-        portable="1",
-        when=BEFORE_IMPORT,
-        why="MKL divides products among its threads",
-        source="https://www.intel.com/content/www/us/en/docs/onemkl/developer-guide-linux/2024-2/mkl-num-threads.html",
-    ),
-    Knob(
-        name="MKL_DYNAMIC",
-        modules=TORCH,
-        repeatable=None,
-        portable="FALSE",
-        when=BEFORE_IMPORT,
-        why="MKL may take fewer threads than it was given",
-        source="https://www.intel.com/content/www/us/en/docs/onemkl/developer-guide-linux/2024-2/mkl-dynamic.html",
-    ),
-    Knob(
-        name="MKL_CBWR",
-        modules=TORCH,
-        repeatable=None,
-        portable="COMPATIBLE",
-        when=BEFORE_IMPORT,
-        why="MKL picks its kernels by the CPU's maker and model; AVX2 is not enough between makers",
-        source="https://www.intel.com/content/www/us/en/docs/onemkl/developer-guide-linux/2024-2/specifying-code-branches.html",
-    ),
-    Knob(
-        name="ATEN_CPU_CAPABILITY",
-        modules=TORCH,
-        repeatable=None,
-        portable="avx2",
-        when=BEFORE_IMPORT,
-        why="PyTorch picks its vector width by the CPU",
-        source="https://github.com/pytorch/pytorch/blob/main/aten/src/ATen/native/DispatchStub.cpp",
-        read="repro_env.libraries.torch.cpu_capability()",
-    ),
-    Knob(
-        name="ONEDNN_MAX_CPU_ISA",
-        modules=FRAMEWORKS,
-        repeatable=None,
-        portable="AVX2",
-        when=BEFORE_IMPORT,
-        why="oneDNN picks its kernels by the CPU's vector instructions",
-        source="https://uxlfoundation.github.io/oneDNN/dev_guide_cpu_dispatcher_control.html",
-    ),
-    Knob(
-        name="TF_NUM_INTRAOP_THREADS",
-        modules=TENSORFLOW,
-        repeatable=None,
-        portable="1",
-        when=BEFORE_IMPORT,
-        why="TensorFlow divides an operation among its threads",
-        source="https://www.tensorflow.org/api_docs/python/tf/config/threading",
-    ),
-    Knob(
-        name="TF_NUM_INTEROP_THREADS",
-        modules=TENSORFLOW,
-        repeatable=None,
-        portable="1",
-        when=BEFORE_IMPORT,
-        why="TensorFlow runs independent operations side by side",
-        source="https://www.tensorflow.org/api_docs/python/tf/config/threading",
-    ),
-)
-
-
-class Source(NamedTuple):
-    """A source of nondeterminism that no variable and no switch removes.
-
-    Args:
-        name: What it is.
-        remedy: What is done about it, and by whom.
-        source: Where it is documented or measured.
-    """
-
-    name: str
-    remedy: str
-    source: str
-
-
-SOURCES = (
-    Source(
-        "The global generators of `random`, NumPy, PyTorch, TensorFlow and Keras",
-        "The start-up hook seeds each right after its import, and again in every child.",
-        "https://docs.python.org/3/library/random.html",
-    ),
-    Source(
-        "NumPy's generators that are made without a seed",
-        "`REPRO_UNSEEDED`; better: `repro_env.stream('a name')`.",
-        "https://numpy.org/doc/stable/reference/random/generator.html",
-    ),
-    Source(
-        "Which worker of a pool takes which task",
-        "A stream for each task, never for each worker: `repro_env.stream('task', number)`.",
-        "https://docs.python.org/3/library/multiprocessing.html#multiprocessing.pool.Pool.map",
-    ),
-    Source(
-        "Hashes from addresses: of types, functions, and `None` before Python 3.12",
-        "Sort before iterating over a set of them; `PYTHONHASHSEED` does not help.",
-        "https://docs.python.org/3/reference/datamodel.html#object.__hash__",
-    ),
-    Source(
-        "The order of `os.listdir`, `scandir`, `glob`, `iterdir` and `walk`",
-        "Sort: it differs between file systems.",
-        "https://docs.python.org/3/library/os.html#os.listdir",
-    ),
-    Source(
-        "`os.urandom`, `secrets`, `uuid4`, `SystemRandom`, names of temporary files",
-        "Left alone: they must stay random.",
-        "https://docs.python.org/3/library/secrets.html",
-    ),
-    Source(
-        "What a notebook's kernel draws while it starts",
-        "The generators are seeded again just before the first cell.",
-        "https://ipython.readthedocs.io/en/stable/config/callbacks.html",
-    ),
-    Source(
-        "Parallel maps of `tf.data` with random operations",
-        "Op determinism puts them in order, slowly; stateless operations stay fast.",
-        "https://www.tensorflow.org/api_docs/python/tf/config/experimental/enable_op_determinism",
-    ),
-    Source(
-        "How many workers a DataLoader has",
-        "Keep `num_workers`: with another number the same seed gives other samples.",
-        "https://docs.pytorch.org/docs/stable/notes/randomness.html#dataloader",
-    ),
-    Source(
-        "The multiprocessor count of a GPU, in large CUDA draws",
-        "Compare runs of the same model of GPU only.",
-        "https://github.com/pytorch/pytorch/issues/196613",
-    ),
-    Source(
-        "The number of threads, and of CPUs that a container may use",
-        "`repeatable` keeps what is there; `portable` fixes it.",
-        "https://docs.pytorch.org/docs/stable/notes/numerical_accuracy.html",
-    ),
+    *CPU_KNOBS,
 )
 
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from repro_env import knobs
-from repro_env.knobs import Knob
+from repro_env.knob import BEFORE_CUDA, BEFORE_IMPORT, NOT_SET, Knob
+from repro_env.knobs import KNOBS
 
 OK = "ok"
 MISSING = "missing"
@@ -61,7 +61,7 @@ def judge(seen: Seen, profile: str = "repeatable") -> list[Row]:
     rows: list[Row] = []
     if not seen.report["ended"]:
         return rows
-    for knob in knobs.KNOBS:
+    for knob in KNOBS:
         loaded = [name for name in knob.modules if name == "sys" or name in _versions(seen)]
         if loaded:
             judged = _variable if knob.is_variable else _switch
@@ -128,7 +128,7 @@ def _well(knob: Knob, seen: Seen, row: Row) -> Row:
 def _wrong(knob: Knob, wanted: str, now: str | None) -> Row:
     """Return the row of what was missing or wrong from the start on."""
     row = Row(knob.name, _said(wanted), _said(now), WRONG, knob.why)
-    if wanted == knobs.NOT_SET:
+    if wanted == NOT_SET:
         return row._replace(advice=f"unset {knob.name} before the command starts")
     row = row._replace(advice=f"start the command with {knob.name}={wanted}")
     if now is None:
@@ -137,11 +137,11 @@ def _wrong(knob: Knob, wanted: str, now: str | None) -> Row:
 
 
 def _is_in_time(knob: Knob, change: Mapping[str, Any]) -> bool:
-    if knob.when == knobs.BEFORE_IMPORT:
+    if knob.when == BEFORE_IMPORT:
         return not set(knob.modules) & set(change["loaded"])
     # TensorFlow does not say when it begins with CUDA.
     began = change["cuda"] or "tensorflow" in change["loaded"]
-    return knob.when == knobs.BEFORE_CUDA and not began
+    return knob.when == BEFORE_CUDA and not began
 
 
 def _late(knob: Knob, asked: str | None, found: str | None, changes: list[Any]) -> Row:
@@ -231,4 +231,4 @@ def _value(reading: str) -> str | None:
 
 
 def _said(value: str | None) -> str:
-    return "not set" if value in (None, knobs.NOT_SET) else str(value)
+    return "not set" if value in (None, NOT_SET) else str(value)

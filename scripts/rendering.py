@@ -6,8 +6,10 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from repro_env.knobs import KNOBS, NOT_SET, SOURCES, image_variables, variables
+from repro_env.knob import NOT_SET
+from repro_env.knobs import KNOBS, image_variables, variables
 from repro_env.settings import in_words
+from repro_env.sources import SOURCES
 
 if TYPE_CHECKING:
     from repro_env.settings import Values

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from repro_env import knobs
+from repro_env.knob import BEFORE_IMPORT, Knob
 from tests.conftest import PROJECT
 from tests.doctor_cases import IN_IMAGE, Said, look
 
@@ -55,7 +56,7 @@ GETTERS = {
 }
 
 
-def named(ones: list[knobs.Knob]) -> pytest.MarkDecorator:
+def named(ones: list[Knob]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("knob", ones, ids=lambda knob: knob.name)
 
 
@@ -113,12 +114,12 @@ def unreadable() -> Said:
     return only(dict(IN_IMAGE), IMPORT + "import sys\n" + "\n".join(lines))
 
 
-def is_inert(knob: knobs.Knob) -> bool:
+def is_inert(knob: Knob) -> bool:
     return knob.name == "TORCHINDUCTOR_DETERMINISTIC" and OLD_TORCH
 
 
 @named(WANTED)
-def test_a_healthy_process_has_no_complaint(knob: knobs.Knob) -> None:
+def test_a_healthy_process_has_no_complaint(knob: Knob) -> None:
     row = healthy().row(knob.name)
 
     assert row["verdict"] == ("unknown" if knob.gpu else "inert" if is_inert(knob) else "ok")
@@ -132,7 +133,7 @@ def test_nothing_else_has_a_row_in_a_healthy_process() -> None:
 
 
 @named([knob for knob in VARIABLES if knob.repeatable])
-def test_a_missing_variable_is_named(knob: knobs.Knob) -> None:
+def test_a_missing_variable_is_named(knob: Knob) -> None:
     row = missing().row(knob.name)
 
     if is_inert(knob):
@@ -143,13 +144,13 @@ def test_a_missing_variable_is_named(knob: knobs.Knob) -> None:
 
 
 @named([knob for knob in SWITCHES if knob.repeatable == "True"])
-def test_a_switch_that_nobody_set_is_missing(knob: knobs.Knob) -> None:
+def test_a_switch_that_nobody_set_is_missing(knob: Knob) -> None:
     assert missing().row(knob.name)["verdict"] == "missing"
     assert "REPRO_SEED=42" in missing().row(knob.name)["advice"]
 
 
 @named(VARIABLES)
-def test_a_wrong_value_is_named(knob: knobs.Knob) -> None:
+def test_a_wrong_value_is_named(knob: Knob) -> None:
     row = wrong().row(knob.name)
 
     assert (row["verdict"], row["found"]) == (
@@ -167,8 +168,8 @@ def test_a_variable_that_says_no_shows_in_the_switch_too() -> None:
     assert said.status == 1
 
 
-@named([knob for knob in VARIABLES if knob.when == knobs.BEFORE_IMPORT])
-def test_what_is_set_after_the_import_is_too_late(knob: knobs.Knob) -> None:
+@named([knob for knob in VARIABLES if knob.when == BEFORE_IMPORT])
+def test_what_is_set_after_the_import_is_too_late(knob: Knob) -> None:
     row = late().row(knob.name)
 
     if is_inert(knob):
@@ -179,14 +180,14 @@ def test_what_is_set_after_the_import_is_too_late(knob: knobs.Knob) -> None:
     assert "set in <string>:" in row["why"]
 
 
-@named([knob for knob in RECORDED if knob.when == knobs.BEFORE_IMPORT])
-def test_what_no_profile_sets_is_named_when_it_comes_too_late(knob: knobs.Knob) -> None:
+@named([knob for knob in RECORDED if knob.when == BEFORE_IMPORT])
+def test_what_no_profile_sets_is_named_when_it_comes_too_late(knob: Knob) -> None:
     assert late().row(knob.name)["verdict"] == "too late"
     assert late().row(knob.name)["wanted"] == "1"
 
 
 @named(VARIABLES)
-def test_what_the_program_sets_before_the_import_is_in_time(knob: knobs.Knob) -> None:
+def test_what_the_program_sets_before_the_import_is_in_time(knob: Knob) -> None:
     row = in_time().row(knob.name)
 
     assert row["verdict"] == ("unknown" if knob.gpu else "inert" if is_inert(knob) else "ok")
@@ -198,7 +199,7 @@ def test_in_time_means_no_complaint_at_all() -> None:
 
 
 @named([*VARIABLES, *SWITCHES])
-def test_what_the_program_spoils_is_named(knob: knobs.Knob) -> None:
+def test_what_the_program_spoils_is_named(knob: Knob) -> None:
     row = spoiled().row(knob.name)
 
     assert row["verdict"] == ("inert" if is_inert(knob) else "overridden")
@@ -207,7 +208,7 @@ def test_what_the_program_spoils_is_named(knob: knobs.Knob) -> None:
 
 
 @named(SWITCHES)
-def test_a_switch_without_a_getter_is_unknown_and_says_so(knob: knobs.Knob) -> None:
+def test_a_switch_without_a_getter_is_unknown_and_says_so(knob: Knob) -> None:
     row = unreadable().row(knob.name)
 
     assert row["verdict"] == "unknown"
