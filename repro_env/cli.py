@@ -8,9 +8,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 
+from repro_env.arguments import RUNS
 from repro_env.errors import ReproError, describe
 
 
@@ -20,11 +22,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ours, command = _split(sys.argv[1:] if arguments is None else arguments)
     parser = _parser()
     asked = parser.parse_args(ours)
-    if command and asked.run is not _doctor:
+    if command and not asked.takes_command:
         parser.error("no command is expected after --")
     asked.command = command
     try:
-        status: int = asked.run(asked)
+        status: int = asked.answer(asked)
         sys.stdout.flush()
     except ReproError as error:
         sys.stderr.write(describe(error))
@@ -80,9 +82,22 @@ def _doctor(asked: argparse.Namespace) -> int:
     return diagnosis.status
 
 
+def _late(name: str) -> Callable[[argparse.Namespace], int]:
+    """Return what answers a command; it is imported when it is needed, so help need not wait."""
+    module, _, function = name.partition(":")
+
+    def answer(asked: argparse.Namespace) -> int:
+        status: int = getattr(import_module(f"repro_env.{module}"), function)(asked)
+        return status
+
+    return answer
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="repro", description="Runs that repeat bit for bit.")
+    parser.set_defaults(takes_command=False)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_runs(commands)
     parser_of_doctor = commands.add_parser(
         "doctor",
         help="say whether every determinism knob took effect, or which did not and why",
@@ -94,19 +109,33 @@ def _parser() -> argparse.ArgumentParser:
     parser_of_doctor.add_argument(
         "--json", action="store_true", help="for machines; COMMAND's own output goes to stderr"
     )
-    parser_of_doctor.set_defaults(run=_doctor)
+    parser_of_doctor.set_defaults(answer=_doctor, takes_command=True)
     parser_of_hook = commands.add_parser(
         "hook", help="give another Python environment the start-up hook, or take it away"
     )
     actions = parser_of_hook.add_subparsers(required=True, metavar="ACTION")
-    for name, run, said in (
+    for name, answer, said in (
         ("install", _install, "put the hook into an interpreter's environment, and try it"),
         ("remove", _remove, "take it out again"),
     ):
         action = actions.add_parser(name, help=said, description=said)
         action.add_argument("python", metavar="PYTHON", help="such as .venv/bin/python")
-        action.set_defaults(run=run)
+        action.set_defaults(answer=answer)
     return parser
+
+
+def _add_runs(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    for name, answer, usage, said, description, arguments in RUNS:
+        parser = commands.add_parser(
+            name,
+            allow_abbrev=False,
+            help=said,
+            usage=f"repro {name} {usage}",
+            description=f"{said[0].upper()}{said[1:]}. {description}",
+        )
+        for names, options in arguments:
+            parser.add_argument(*names, **options)
+        parser.set_defaults(answer=_late(answer), takes_command="-- COMMAND" in usage)
 
 
 if __name__ == "__main__":

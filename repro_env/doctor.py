@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from repro_env import hook, notes, probe, readings, verdicts, witness
-from repro_env.descendants import Descendants, Python
-from repro_env.errors import DoctorError
+from repro_env import hook, notes, probe, readings, verdicts
+from repro_env.descendants import Python
+from repro_env.launch import launch
 from repro_env.notes import Note
 from repro_env.verdicts import Row, Seen
 
@@ -30,7 +26,6 @@ for name in {readings.FRAMEWORKS!r}:
     if find_spec(name):
         __import__(name)
 """
-PATIENCE_S = 5
 
 
 class Examined(NamedTuple):
@@ -68,16 +63,14 @@ def examine(command: Sequence[str] = (), quiet: bool = False) -> Diagnosis:
         quiet: Whether its output goes to stderr, since stdout is for machines.
 
     Raises:
-        DoctorError: It can't be started.
+        CommandError: It can't be started.
     """
-    with _folder() as folder:
-        environ = {**os.environ, witness.VARIABLE: str(folder)}
-        if not command:
-            environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-            command = (sys.executable, "-c", IMPORT_ALL)
-        status, pythons = _run(command, environ, quiet)
-        reports = _reports(folder)
-    return diagnose(_without_replaced(reports), status, _without_hook(pythons, reports))
+    environ = dict(os.environ)
+    if not command:
+        environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        command = (sys.executable, "-c", IMPORT_ALL)
+    launched = launch(command, environ, stdout=sys.stderr if quiet else None)
+    return diagnose(launched.reports, launched.status, launched.strangers)
 
 
 def diagnose(
@@ -92,10 +85,7 @@ def diagnose(
     """
     machine = probe.machine()
     has_gpu = None if machine.gpus is None else bool(machine.gpus)
-    examined = [
-        Examined(report, verdicts.judge(Seen(report, has_gpu, _hash_holds(report))))
-        for report in reports
-    ]
+    examined = [Examined(report, judge(report, has_gpu)) for report in reports]
     unhooked = {one.path: hook.is_in(one.path) for one in strangers}
     said = notes.of(reports, machine, status, unhooked, _interpreters())
     rows = [row for one in examined for row in one.rows]
@@ -105,70 +95,14 @@ def diagnose(
     return Diagnosis(examined, said, 1 if len(complaints) > unknown else 2 if unknown else 0)
 
 
-def _reports(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(file.read_bytes()) for file in sorted(folder.glob("*.json"))]
+def judge(report: dict[str, Any], has_gpu: bool | None = None) -> list[Row]:
+    """Return one row for each knob that matters to a process.
 
-
-@contextmanager
-def _folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="repro-doctor-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _run(command: Sequence[str], environ: dict[str, str], quiet: bool) -> tuple[int, list[Python]]:
-    """Return the command's status, and the Python processes that were seen below it."""
-    try:
-        process = subprocess.Popen(command, env=environ, stdout=sys.stderr if quiet else None)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise DoctorError(
-            f"{command[0]!r} can't be started: {reason}",
-            hint="name a program after --, such as: repro doctor -- python train.py",
-        ) from None
-    descendants = Descendants()
-    with _interrupts_left_to(process):
-        try:
-            status = process.wait()
-            descendants.wait(PATIENCE_S)
-        finally:
-            seen = descendants.stop()
-    return status, seen
-
-
-@contextmanager
-def _interrupts_left_to(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Have Ctrl-C end the command, which says what it has seen, and SIGTERM passed on to it."""
-    handlers = {
-        signal.SIGINT: signal.signal(signal.SIGINT, lambda *_: None),
-        signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: process.terminate()),
-        signal.SIGHUP: signal.signal(signal.SIGHUP, lambda *_: process.terminate()),
-    }
-    try:
-        yield
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-
-
-def _without_replaced(reports: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Leave out programs that another Python program has replaced in their process."""
-    last = {report["pid"]: number for number, report in enumerate(reports)}
-    return [
-        report
-        for number, report in enumerate(reports)
-        if report["ended"] != "exec" or number == last[report["pid"]]
-    ]
-
-
-def _without_hook(pythons: list[Python], reports: list[dict[str, Any]]) -> list[Python]:
-    """Leave out those that have reported, by whatever name they go now."""
-    said = {report["pid"] for report in reports if report["ended"] != "exec"}
-    programs = {(report["pid"], tuple(report["command"])) for report in reports}
-    silent = [one for one in pythons if one.pid not in said]
-    return [one for one in silent if (one.pid, one.command) not in programs]
+    Args:
+        report: What was seen of it.
+        has_gpu: Whether there is a GPU that a framework could use; None where it can't be told.
+    """
+    return verdicts.judge(Seen(report, has_gpu, _hash_holds(report)))
 
 
 def _hash_holds(report: dict[str, Any]) -> bool | None:

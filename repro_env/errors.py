@@ -5,7 +5,8 @@ ReproError
 ├── SeedError       a seed, or a key of a stream, that can't be honoured
 ├── StateError      generator states that can't be read, or not by this process
 ├── HookError       an environment that can't be given the start-up hook
-└── DoctorError     a command that can't be looked into
+├── CommandError    a command that can't be started, or not as it was recorded
+└── RecordError     a record, or its run, that can't be found, read or written
 """
 
 
@@ -43,8 +44,12 @@ class HookError(ReproError):
     """An environment that can't be given the start-up hook, or not be freed of it."""
 
 
-class DoctorError(ReproError):
-    """A command that can't be started, so nothing can be said of its processes."""
+class CommandError(ReproError):
+    """A command that can't be started, or not as it was recorded."""
+
+
+class RecordError(ReproError):
+    """A record, or its run, that can't be found, read or written."""
 
 
 def describe(error: Exception) -> str:

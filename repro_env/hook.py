@@ -13,7 +13,6 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
@@ -165,6 +164,8 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> None:
 
 def _our_files() -> dict[str, bytes]:
     """Return what pip installed of us, by its path below the packages' folder; the hook last."""
+    from importlib import metadata  # a third of a run's own imports, and needed here alone
+
     ours = metadata.distribution(NAME) if any(metadata.distributions(name=NAME)) else None
     paths = [] if ours is None else ours.files or []
     # Without the command, which stays here: pip would take a `repro` of somebody else's with us.
@@ -176,14 +177,23 @@ def _our_files() -> dict[str, bytes]:
             "this environment has no installed repro-env to copy", hint="pip install the project"
         )
     files = {path.as_posix(): Path(str(path.locate())).read_bytes() for path in inside}
-    record = next(name for name in files if name.endswith(".dist-info/RECORD"))
-    files[record] = _record(files[record].decode(), names)
+    about = next(name for name in files if name.endswith(".dist-info/RECORD")).rpartition("/")[0]
+    metadata_file, record = f"{about}/METADATA", f"{about}/RECORD"
+    files[metadata_file] = _without_requirements(files[metadata_file])
+    files[record] = _record(files[record].decode(), names, metadata_file)
     return {**{name: text for name, text in files.items() if name != HOOK}, HOOK: files[HOOK]}
 
 
-def _record(text: str, names: set[str]) -> bytes:
+def _without_requirements(text: bytes) -> bytes:
+    """Return metadata that asks for nothing: the hook needs only Python; the command stays here."""
+    lines = text.splitlines(keepends=True)
+    return b"".join(line for line in lines if not line.startswith(b"Requires-Dist:"))
+
+
+def _record(text: str, names: set[str], changed: str) -> bytes:
     """Return the list of files for `pip uninstall`, without those that stay here."""
-    kept = [row for row in csv.reader(io.StringIO(text)) if row and row[0] in names]
+    rows = [row for row in csv.reader(io.StringIO(text)) if row and row[0] in names]
+    kept = [[row[0], "", ""] if row[0] == changed else row for row in rows]
     written = io.StringIO()
     csv.writer(written, lineterminator="\n").writerows(kept)
     return written.getvalue().encode()

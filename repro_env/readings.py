@@ -15,6 +15,7 @@ PROBED = "repro-env"  # the text whose hash shows which seed hashes have
 # What else decides bits, besides the knobs.
 FACTS = {
     "torch threads": "torch.get_num_threads()",
+    "torch cuda": "torch.version.cuda",
     "torch architectures": "torch._C._cuda_getArchFlags()",
     "tensorflow threads": "tensorflow.config.threading.get_intra_op_parallelism_threads()",
     "tensorflow build": "tensorflow.sysconfig.get_build_info()",
@@ -73,7 +74,19 @@ def facts() -> dict[str, Any]:
             found[name] = evaluate(path)
         except UnreadableError:
             continue
+    if is_cuda_in_use():
+        found.update(_cuda_facts())
     return found
+
+
+def _cuda_facts() -> dict[str, Any]:
+    torch: Any = sys.modules["torch"]
+    devices = range(torch.cuda.device_count())
+    properties = [torch.cuda.get_device_properties(device) for device in devices]
+    return {
+        "torch cudnn": torch.backends.cudnn.version(),
+        "torch multiprocessors": [one.multi_processor_count for one in properties],
+    }
 
 
 def is_loaded(module: str) -> bool:

@@ -123,6 +123,24 @@ def read_rank(environ: "Mapping[str, str]") -> "int | None":
     )
 
 
+def read_image_digest(environ: "Mapping[str, str]") -> str:
+    """Return the id of the container's image, as its launcher says it; empty where it doesn't.
+
+    Raises:
+        SettingError: `REPRO_IMAGE_DIGEST` is no digest.
+    """
+    text = environ.get("REPRO_IMAGE_DIGEST", "")
+    digits = text[len("sha256:") :]
+    if text and not (
+        text.startswith("sha256:") and len(digits) == 64 and set(digits) <= set("0123456789abcdef")
+    ):
+        raise _error(
+            f"REPRO_IMAGE_DIGEST={text!r} is not sha256: and 64 hex digits",
+            "unset it, or set it as `docker image inspect --format {{.Id}}` says it",
+        )
+    return text
+
+
 def _error(message: str, hint: str) -> "SettingError":
     from repro_env.errors import SettingError
 

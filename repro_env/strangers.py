@@ -14,13 +14,17 @@ Reading the metadata of all packages with `importlib.metadata` takes ten times a
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from importlib import import_module
 from operator import attrgetter
 from pathlib import Path
 
-from repro_env.errors import SeedError
+from repro_env.errors import ReproError, SeedError
+
+TYPE_CHECKING = False  # typing's own constant costs the import of typing
+if TYPE_CHECKING:
+    from typing import Any
 
 GROUP = "repro_env.seeders"
 
@@ -38,9 +42,8 @@ class Stranger:
         Raises:
             SeedError: It can't be loaded, or raised.
         """
-        module, _, name = self._entry_point.partition("[")[0].partition(":")
         try:
-            attrgetter(name.strip())(import_module(module.strip()))(value % 2**32)
+            load(self._entry_point)(value % 2**32)
         except Exception as error:
             raise SeedError(
                 f"the seeder of {self._module}, {self._entry_point}, failed: "
@@ -52,15 +55,33 @@ class Stranger:
 def find(path: Iterable[str]) -> dict[str, Stranger]:
     """Return the seeders of the packages in these folders, by the module that each seeds."""
     found: dict[str, Stranger] = {}
-    for folder in path:
-        for file, text in _entry_points(folder):
-            if GROUP.encode() in text:
-                for name, entry_point in _parse(file, text).items():
-                    found.setdefault(name, Stranger(name, entry_point))
+    try:
+        for name, entry_point in entry_points(path, GROUP):
+            found.setdefault(name, Stranger(name, entry_point))
+    except ReproError as error:
+        raise SeedError(error.args[0], hint=error.hint) from None
     return found
 
 
-def _entry_points(folder: str) -> Iterable[tuple[Path, bytes]]:
+def entry_points(path: Iterable[str], group: str) -> Iterator[tuple[str, str]]:
+    """Yield the names and the words of a group's entry points, in the order of these folders.
+
+    Raises:
+        ReproError: A file of entry points names the group and can't be read.
+    """
+    for folder in path:
+        for file, text in _files(folder):
+            if group.encode() in text:
+                yield from _parse(file, text, group).items()
+
+
+def load(entry_point: str) -> Any:
+    """Import what the words of an entry point name."""
+    module, _, name = entry_point.partition("[")[0].partition(":")
+    return attrgetter(name.strip())(import_module(module.strip()))
+
+
+def _files(folder: str) -> Iterable[tuple[Path, bytes]]:
     try:
         names = os.listdir(folder or ".")  # noqa: PTH208  # pathlib takes three times as long
     except OSError:  # a zip file, or nothing
@@ -72,7 +93,7 @@ def _entry_points(folder: str) -> Iterable[tuple[Path, bytes]]:
                 yield file, file.read_bytes()
 
 
-def _parse(file: Path, text: bytes) -> dict[str, str]:
+def _parse(file: Path, text: bytes, group: str) -> dict[str, str]:
     from configparser import ConfigParser, Error
 
     parser = ConfigParser(delimiters="=", interpolation=None)
@@ -80,8 +101,8 @@ def _parse(file: Path, text: bytes) -> dict[str, str]:
     try:
         parser.read_string(text.decode())
     except (Error, UnicodeDecodeError) as error:
-        raise SeedError(
-            f"{str(file)!r} names {GROUP} and can't be read: {error!r}",
+        raise ReproError(
+            f"{str(file)!r} names {group} and can't be read: {error!r}",
             hint="install its package again, or remove it",
         ) from None
-    return dict(parser[GROUP]) if parser.has_section(GROUP) else {}
+    return dict(parser[group]) if parser.has_section(group) else {}

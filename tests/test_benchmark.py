@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from benchmark.__main__ import OF_ALL, OF_ONE, OF_TORCH, TORCH, runs
 from benchmark.errors import BenchmarkError
-from benchmark.inside import call_seconds
+from benchmark.inside import call_seconds, digest_seconds, process_seconds, write_random
 from benchmark.markdown import compare, duration, megabytes, replaced, table
 from benchmark.published import PUBLISHED, Published
+from benchmark.records import (
+    MANY,
+    ONE,
+    beyond,
+    circumstances,
+    report_record,
+    row,
+    shown_row,
+    targets_of,
+    whole,
+)
 from benchmark.stack import Stack
 from benchmark.streams import KINDS, report
 from benchmark.turns import UNKNOWN, Comparison, take_turns, verdict
@@ -250,6 +263,138 @@ def test_the_target_is_that_of_streams_after_the_first(kind: str, missed: bool) 
     process = {**dict.fromkeys(KINDS, 10e-6), kind: 50e-6}
 
     assert report([process]).missed is missed
+
+
+def test_a_run_counts_by_what_it_takes_beyond_its_command_and_the_help_whole() -> None:
+    pairs = [(0.5, 0.1), (0.6, 0.5), (0.9, 0.3)]
+
+    assert beyond(pairs) == pytest.approx(
+        0.3
+    )  # the difference of the medians, not the median difference
+    assert whole(pairs) == 0.6
+
+
+@pytest.mark.parametrize(
+    ("ours", "kept"),
+    [
+        pytest.param(steady(0.3), "yes", id="kept"),
+        pytest.param(steady(0.5), "no", id="missed"),
+        pytest.param([0.3, 0.5] * 10, UNKNOWN, id="nobody can tell"),
+    ],
+)
+def test_a_figure_in_seconds_keeps_its_target_only_by_the_whole_interval(
+    ours: list[float], kept: str
+) -> None:
+    cells = row("a run", list(zip(ours, steady(0.1))), beyond, target_s=0.35)
+
+    assert cells[:3] == ["a run", "2 x 20", "100.10 ms"]
+    assert cells[-2:] == ["0.35 s", kept]
+
+
+@pytest.mark.parametrize(
+    ("run_s", "help_s", "missed"),
+    [
+        pytest.param(0.36, 0.14, False, id="both kept"),
+        pytest.param(0.38, 0.14, True, id="the run is slow"),
+        pytest.param(0.36, 0.16, True, id="the help is slow, though not beyond Python's start"),
+    ],
+)
+def test_a_slow_run_and_a_slow_help_are_each_a_miss(
+    run_s: float, help_s: float, missed: bool
+) -> None:
+    beside = steady(0.02)
+
+    report = report_record(list(zip(steady(run_s), beside)), list(zip(steady(help_s), beside)))
+
+    assert report.missed is missed
+
+
+@pytest.mark.parametrize(("cores", "target"), [(1, 1.25), (2, 0.625), (16, 0.078125)])
+def test_many_files_may_take_less_the_more_cores_there_are_and_one_file_may_not(
+    cores: int, target: float
+) -> None:
+    assert targets_of(cores) == {ONE: 1.0, MANY: target}
+
+
+def test_what_is_shown_without_a_target_is_no_miss_however_slow() -> None:
+    cells = shown_row(ONE, Comparison("", steady(9.0), steady(1.0), target=1.0))
+
+    assert cells[0] == "one file of 512 MiB, beside `sha256sum`"
+    assert cells[4] == "**9.000**"
+    assert not table(["a head"], cells).missed
+
+
+@pytest.mark.parametrize(
+    ("cpu", "libraries", "text"),
+    [
+        pytest.param(
+            "flags : sse2 sha_ni\n",
+            "\tlibc.so.6 => /lib/libc.so.6\n",
+            "has instructions for SHA-256; `sha256sum` is not linked to",
+            id="x86 with, in plain C",
+        ),
+        pytest.param(
+            "Features : sha1 sha2 crc32\n",
+            "\tlibc.so.6 => /lib/libc.so.6\n",
+            "has instructions for SHA-256; `sha256sum` is not linked to",
+            id="ARM with, in plain C",
+        ),
+        pytest.param(
+            "flags : sse2 sha512_ni\n",
+            "\tlibcrypto.so.3 => /lib/libcrypto.so.3\n",
+            "lacks instructions for SHA-256; `sha256sum` is linked to",
+            id="without, by OpenSSL",
+        ),
+    ],
+)
+def test_the_figures_say_what_computed_the_digests(cpu: str, libraries: str, text: str) -> None:
+    assert text in circumstances(cpu, libraries)
+
+
+def test_a_process_is_timed_to_its_end_and_prints_nothing(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    seconds = process_seconds(["sh", "-c", "echo out; echo err >&2; sleep 0.2"])
+
+    assert 0.2 <= seconds < 10
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_process_that_fails_ends_the_measure_with_its_command() -> None:
+    with pytest.raises(SystemExit, match="'sh -c exit 3' ended with wait status 768"):
+        process_seconds(["sh", "-c", "exit 3"])
+
+
+def test_files_to_digest_have_their_size_and_other_bytes_each(tmp_path: Path) -> None:
+    files = [tmp_path / "0.bin", tmp_path / "1.bin"]
+
+    for file in files:
+        write_random(file, 100)
+
+    assert [file.stat().st_size for file in files] == [100, 100]
+    assert files[0].read_bytes() != files[1].read_bytes()
+
+
+def test_digests_are_timed(tmp_path: Path) -> None:
+    write_random(tmp_path / "0.bin", 100)
+
+    assert 0 < digest_seconds([str(tmp_path / "0.bin")]) < 10
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("absent.bin", id="a file that is not there"),
+        pytest.param("0.npy", id="an array whose content can't be read"),
+        pytest.param("0.json", id="content where bytes were to be timed"),
+    ],
+)
+def test_digests_of_another_kind_than_meant_are_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "0.npy").write_bytes(b"no array")
+    (tmp_path / "0.json").write_text("{}")
+
+    with pytest.raises(SystemExit, match=f"{name} has another digest"):
+        digest_seconds([str(tmp_path / name)])
 
 
 @pytest.mark.parametrize("image", PUBLISHED, ids=lambda image: image.name)

@@ -19,6 +19,7 @@ from benchmark.engine import PROJECT, describe_machine
 from benchmark.errors import BenchmarkError
 from benchmark.install import measure_install
 from benchmark.markdown import Report, replaced
+from benchmark.records import measure_digest, measure_record
 from benchmark.seeders import measure_seeding
 from benchmark.size import measure_size
 from benchmark.sizes import measure_sizes
@@ -33,6 +34,8 @@ OF_ONE: Mapping[str, Callable[[Stack], Report]] = {
     "import": measure_import,
     "stream": measure_stream,
     "doctor": measure_doctor,
+    "record": measure_record,
+    "digest": measure_digest,
     "up": measure_up,
     "size": measure_size,
     "install": measure_install,

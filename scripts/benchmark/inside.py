@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import os
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -64,15 +66,89 @@ def time_doctor(runs: list[int]) -> None:
     print(json.dumps(told))
 
 
+def time_commands(runs: int) -> None:
+    """Print, as JSON, the seconds of two commands of `repro`, each beside another command.
+
+    They are `repro run -- true` beside `true`, in a new git repository with one committed file,
+    and `repro --help` beside a Python that does nothing.
+
+    Args:
+        runs: how many times each side is counted.
+    """
+    os.chdir(tempfile.mkdtemp())
+    Path("a.txt").write_text("a\n")
+    for words in ("init", "add a.txt", "-c user.name=a -c user.email=a@b commit -m a"):
+        subprocess.run(["git", *words.split()], check=True, capture_output=True)
+    told = []
+    for command, beside in (
+        (["repro", "run", "--", "true"], ["true"]),
+        (["repro", "--help"], [sys.executable, "-c", "pass"]),
+    ):
+        ours, plain = partial(process_seconds, command), partial(process_seconds, beside)
+        told.append(take_turns(ours, plain, runs, warm_up=2))
+    print(json.dumps(told))
+
+
+def time_digests(how_many: int, size_bytes: int, suffix: str, beside: str, runs: int) -> None:
+    """Print, as JSON, the seconds of our digests of new files, and of a command over the same.
+
+    The files have been written out to the disk and read once when the counting begins.
+
+    Args:
+        how_many: how many files there are.
+        size_bytes: how many random bytes each holds; a `.npy` holds them as an array.
+        suffix: how their names end.
+        beside: the command, which gets all their names.
+        runs: how many times each side is counted.
+    """
+    os.chdir(tempfile.mkdtemp())
+    names = [f"{number}{suffix}" for number in range(how_many)]
+    for name in names:
+        write_random(Path(name), size_bytes)
+    os.sync()
+    ours = partial(digest_seconds, names)
+    plain = partial(process_seconds, [*beside.split(), *names])
+    print(json.dumps(take_turns(ours, plain, runs, warm_up=1)))
+
+
+def write_random(path: Path, size_bytes: int) -> None:
+    """Write a file of random bytes: an array of them where its name ends in `.npy`."""
+    drawn = os.urandom(size_bytes)
+    if path.suffix == ".npy":
+        import numpy
+
+        numpy.save(path, numpy.frombuffer(drawn, dtype="float32"))
+    else:
+        path.write_bytes(drawn)
+
+
+def digest_seconds(names: Sequence[str]) -> float:
+    """Return how long our digests of these files took, in this process."""
+    from repro_env.digest import of_files
+
+    began = time.perf_counter()
+    found = of_files(names)
+    seconds = time.perf_counter() - began
+    for name, one in zip(names, found):
+        if isinstance(one, OSError) or (one.content is None) == name.endswith(".npy"):
+            sys.exit(f"{name} has another digest than was to be timed: {one}")
+    return seconds
+
+
 def start_seconds(python: str, code: str) -> float:
+    """Return how long one Python took, from its spawning to its end; it says nothing."""
+    return process_seconds([python, "-c", code])
+
+
+def process_seconds(command: Sequence[str]) -> float:
     """Return how long one process took, from its spawning to its end; it says nothing."""
     silent = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_WRONLY, 0) for fd in (1, 2)]
     began = time.perf_counter()
-    process = os.posix_spawn(python, [python, "-c", code], os.environ, file_actions=silent)
+    process = os.posix_spawnp(command[0], [*command], os.environ, file_actions=silent)
     _, status = os.waitpid(process, 0)
     seconds = time.perf_counter() - began
     if status:
-        sys.exit(f"python -c {code!r} ended with wait status {status}")
+        sys.exit(f"{' '.join(command)[:100]!r} ended with wait status {status}")
     return seconds
 
 

@@ -1,0 +1,104 @@
+"""Compare the environments of two runs: what decides bits apart from code and inputs. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from repro_env import knobs
+from repro_env.definition import Definition, Packages, Unavailable
+from repro_env.finding import NO, UNKNOWN, YES, Answer, Finding, compared
+from repro_env.observation import Host, Process
+
+
+def compare(was: Definition, on: Host, now: Definition, here: Host) -> Iterator[Finding]:
+    """Compare what decides bits apart from code and inputs, as far as it is known beforehand.
+
+    Args:
+        was: The first run's definition.
+        on: Its machine.
+        now: The second run's definition.
+        here: Its machine.
+    """
+    for what, of_definition, why in _OF_DEFINITION:
+        yield from compared(what, of_definition(was), of_definition(now), YES, why)
+    yield from _image(was, now)
+    yield from _packages(was.packages, now.packages)
+    for what, of_host, decides, why in _OF_HOST:
+        yield from compared(what, of_host(on), of_host(here), decides, why)
+    yield from _features(on.cpu_features, here.cpu_features)
+    has_gpu = bool(on.gpus) or bool(here.gpus)
+    yield from _knobs("", was.variables, now.variables, has_gpu)
+    if not isinstance(was.knobs, Unavailable) and not isinstance(now.knobs, Unavailable):
+        yield from _knobs(" in effect", was.knobs.values, now.knobs.values, has_gpu)
+
+
+_OF_DEFINITION: tuple[tuple[str, Callable[[Definition], str], str], ...] = (
+    ("seed", lambda one: str(one.seed), "other random numbers"),
+    ("profile", lambda one: one.profile, "other knobs"),
+)
+_OF_HOST: tuple[tuple[str, Callable[[Host], object], Answer, str], ...] = (
+    ("architecture", lambda one: one.architecture, YES, "other instructions, other rounding"),
+    ("CPU model", lambda one: one.cpu_model, YES, "libraries pick their kernels by it"),
+    ("CPUs", lambda one: one.cpus, YES, "as many threads, and sums are split among them"),
+    ("GPUs", lambda one: one.gpus, YES, "kernels are picked by model and driver"),
+    ("libc", lambda one: one.libc, YES, "its mathematical functions round otherwise"),
+    ("kernel", lambda one: one.kernel, NO, "it computes nothing"),
+)
+
+
+def _image(was: Definition, now: Definition) -> Iterator[Finding]:
+    if isinstance(was.image, Unavailable) or isinstance(now.image, Unavailable):
+        yield from compared("image", was.image, now.image, UNKNOWN, "")
+        return
+    for what in ("base_digest", "lock", "requirements", "drifted"):
+        why = "other libraries"
+        found = getattr(was.image, what), getattr(now.image, what)
+        yield from compared(f"image's {what.replace('_', ' ')}", *found, YES, why)
+    why = "another build; its locks say whether the libraries are the same"
+    yield from compared("image", was.image.digest, now.image.digest, UNKNOWN, why)
+
+
+def _packages(was: Packages | Unavailable, now: Packages | Unavailable) -> Iterator[Finding]:
+    if isinstance(was, Unavailable) or isinstance(now, Unavailable):
+        return  # no Python, or not known before the run
+    for name in sorted({*was.versions, *now.versions}):
+        found = was.versions.get(name, "none"), now.versions.get(name, "none")
+        yield from compared(f"package {name}", *found, YES, "other code")
+
+
+def _features(was: list[str] | Unavailable, now: list[str] | Unavailable) -> Iterator[Finding]:
+    if isinstance(was, Unavailable) or isinstance(now, Unavailable):
+        yield from compared("CPU features", was, now, UNKNOWN, "")
+        return
+    lost, gained = sorted({*was} - {*now}), sorted({*now} - {*was})
+    why = "libraries pick their kernels by them"
+    yield from compared("CPU features", lost, gained, YES, why)
+
+
+def _knobs(
+    suffix: str, was: Mapping[str, str], now: Mapping[str, str], has_gpu: bool
+) -> Iterator[Finding]:
+    for knob in knobs.KNOBS:
+        found = was.get(knob.name, "not set"), now.get(knob.name, "not set")
+        if knob.name == "REPRO_SEED" or found[0] == found[1]:
+            continue  # the seed has a line of its own
+        matters = has_gpu or not knob.gpu
+        why = knob.why if matters else "only GPUs read it, and there is none"
+        yield from compared(knob.name + suffix, *found, YES if matters else NO, why)
+
+
+def processes(was: Sequence[Process], now: Sequence[Process]) -> Iterator[Finding]:
+    """Compare the main processes, and how many others there were."""
+    why = "one process more or less computed something"
+    yield from compared("Python processes", len(was), len(now), UNKNOWN, why)
+    for first, second in zip(was[:1], now[:1]):
+        yield from compared("Python", first.python, second.python, YES, "another interpreter")
+        why = "libraries split sums among threads, and pick kernels by build"
+        for name in sorted({*first.facts, *second.facts}):
+            found = first.facts.get(name, "none"), second.facts.get(name, "none")
+            yield from compared(name, *found, YES, why)
+        yield from compared("BLAS", _names(first.blas), _names(second.blas), YES, "other kernels")
+
+
+def _names(files: Sequence[str]) -> list[str]:
+    return sorted({path.rpartition("/")[2] for path in files})

@@ -1,0 +1,127 @@
+"""Run a command, and see its Python processes from within and from outside."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+from repro_env import witness
+from repro_env.descendants import Descendants, Python
+from repro_env.errors import CommandError
+
+PATIENCE_S = 5
+
+
+class Launched(NamedTuple):
+    """A command that has ended.
+
+    Args:
+        status: Its exit status; negative where a signal ended it.
+        reports: What was seen of its Python processes (`watching.Watch.look`), in the order in
+            which they began; without programs that another Python program has replaced.
+        strangers: Its Python processes without the hook.
+    """
+
+    status: int
+    reports: list[dict[str, Any]]
+    strangers: list[Python]
+
+
+def launch(
+    command: Sequence[str],
+    environ: Mapping[str, str],
+    *,
+    folder: Path | None = None,
+    stdout: int | IO[Any] | None = None,
+    stderr: int | IO[Any] | None = None,
+    wait: Callable[[subprocess.Popen[bytes]], int] = lambda process: process.wait(),
+) -> Launched:
+    """Run a command until it ends.
+
+    Args:
+        command: The program and its arguments.
+        environ: Its environment.
+        folder: Where it runs; here if None.
+        stdout: Where it prints to, as for `subprocess.Popen`.
+        stderr: The same for errors.
+        wait: What waits for it and returns its status.
+
+    Raises:
+        CommandError: It can't be started.
+    """
+    with _folder() as reports:
+        try:
+            process = subprocess.Popen(
+                command,
+                env={**environ, witness.VARIABLE: str(reports)},
+                cwd=folder,
+                stdout=stdout,
+                stderr=stderr,
+            )
+        except (OSError, ValueError) as error:
+            raise CommandError(
+                f"{command[0]!r} can't be started: {getattr(error, 'strerror', None) or error}",
+                hint="name a program after --, such as: -- python train.py",
+            ) from None
+        descendants = Descendants()
+        with _interrupts_left_to(process):
+            try:
+                status = wait(process)
+                descendants.wait(PATIENCE_S)
+            finally:
+                pythons = descendants.stop()
+        seen = _read(reports)
+    return Launched(status, _without_replaced(seen), _without_hook(pythons, seen))
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="repro-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _read(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(file.read_bytes()) for file in sorted(folder.glob("*.json"))]
+
+
+@contextmanager
+def _interrupts_left_to(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Have Ctrl-C end the command, which says what it has seen, and SIGTERM passed on to it."""
+    handlers = {
+        signal.SIGINT: signal.signal(signal.SIGINT, lambda *_: None),
+        signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: process.terminate()),
+        signal.SIGHUP: signal.signal(signal.SIGHUP, lambda *_: process.terminate()),
+    }
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def _without_replaced(reports: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Leave out programs that another Python program has replaced in their process."""
+    last = {report["pid"]: number for number, report in enumerate(reports)}
+    return [
+        report
+        for number, report in enumerate(reports)
+        if report["ended"] != "exec" or number == last[report["pid"]]
+    ]
+
+
+def _without_hook(pythons: list[Python], reports: list[dict[str, Any]]) -> list[Python]:
+    """Leave out those that have reported, by whatever name they go now."""
+    said = {report["pid"] for report in reports if report["ended"] != "exec"}
+    programs = {(report["pid"], tuple(report["command"])) for report in reports}
+    silent = [one for one in pythons if one.pid not in said]
+    return [one for one in silent if (one.pid, one.command) not in programs]

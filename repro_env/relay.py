@@ -1,0 +1,160 @@
+"""Pass on what a command prints, as it comes, and keep a copy.
+
+Where we print to a terminal the command does so too, to one of ours, so its colours and progress
+bars stay as they are.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import selectors
+import signal
+import subprocess
+import termios
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, NamedTuple
+
+PIECE = 1 << 16
+PATIENCE_S = 1.0  # for output of processes that outlive the command
+POLL_S = 0.05
+
+
+class Kept(NamedTuple):
+    """A copy of what a command printed.
+
+    Args:
+        path: The file.
+        is_complete: Whether all is in it; not where the disk was full.
+    """
+
+    path: Path
+    is_complete: bool
+
+
+class Relay:
+    """The command's standard output and error, each with its copy.
+
+    Args:
+        folder: Where the copies go: `stdout.log` and `stderr.log`.
+        outputs: The descriptors to pass them on to.
+
+    Raises:
+        OSError: The copies can't be begun.
+    """
+
+    def __init__(self, folder: Path, outputs: tuple[int, int] = (1, 2)) -> None:
+        self.stdout = _Stream(folder / "stdout.log", outputs[0])
+        self.stderr = _Stream(folder / "stderr.log", outputs[1])
+        self._streams = (self.stdout, self.stderr)
+
+    def wait(self, process: subprocess.Popen[bytes]) -> int:
+        """Pass on what the command prints until it ends, and return its status."""
+        handler = signal.signal(signal.SIGWINCH, lambda *_: self._resize())
+        try:
+            with selectors.DefaultSelector() as selector:
+                for stream in self._streams:
+                    stream.start()
+                    selector.register(stream.source, selectors.EVENT_READ, stream)
+                self._pass_on(process, selector)
+        finally:
+            signal.signal(signal.SIGWINCH, handler)
+        return process.wait()
+
+    def close(self) -> list[Kept]:
+        """End the copies and return them."""
+        return [stream.close() for stream in self._streams]
+
+    def _pass_on(self, process: subprocess.Popen[bytes], selector: selectors.BaseSelector) -> None:
+        until = float("inf")
+        while selector.get_map() and time.monotonic() < until:
+            ready = selector.select(POLL_S)
+            for key, _ in ready:
+                if not key.data.pass_on():
+                    selector.unregister(key.fileobj)
+            if until == float("inf") and process.poll() is not None:
+                until = time.monotonic() + PATIENCE_S
+
+    def _resize(self) -> None:
+        for stream in self._streams:
+            stream.resize()
+
+
+class _Stream:
+    """One of them: what the command writes to, and what it is read from."""
+
+    def __init__(self, path: Path, output: int) -> None:
+        self._path = path
+        self._copy: IO[bytes] | None = path.open("xb", buffering=0)
+        self._is_complete = True
+        self._output = output
+        self._is_terminal = os.isatty(output)
+        self.source, self.target = pty.openpty() if self._is_terminal else os.pipe()
+        if self._is_terminal:
+            _leave_bytes_alone(self.target)
+            self.resize()
+
+    def start(self) -> None:
+        """Leave the command's end to the command."""
+        os.close(self.target)
+        self.target = -1
+
+    def pass_on(self) -> bool:
+        """Pass on what is there; return whether there can be more."""
+        try:
+            piece = os.read(self.source, PIECE)
+        except OSError:  # so a terminal says that nobody writes to it any more
+            return False
+        self._keep(piece)
+        try:
+            _write(self._output, piece)
+        except OSError:  # nobody reads: the command is to hear of it, as without us
+            os.close(self.source)
+            self.source = -1
+            return False
+        return bool(piece)
+
+    def resize(self) -> None:
+        """Give the command's terminal the size of ours."""
+        if self._is_terminal and self.source >= 0:
+            with suppress(OSError):
+                size = fcntl.ioctl(self._output, termios.TIOCGWINSZ, bytes(8))
+                fcntl.ioctl(self.source, termios.TIOCSWINSZ, size)
+
+    def close(self) -> Kept:
+        for descriptor in (self.source, self.target):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self.source = self.target = -1
+        if self._copy is not None:
+            self._copy.close()
+        return Kept(self._path, self._is_complete)
+
+    def _keep(self, piece: bytes) -> None:
+        if self._copy is None:
+            return
+        try:
+            _write(self._copy.fileno(), piece)
+        except OSError:  # a full disk must not end the command
+            self._is_complete = False
+            self._copy.close()
+            self._copy = None
+
+
+def _leave_bytes_alone(terminal: int) -> None:
+    attributes = termios.tcgetattr(terminal)
+    attributes[1] &= ~termios.OPOST  # our own terminal does that
+    termios.tcsetattr(terminal, termios.TCSANOW, attributes)
+
+
+def _write(descriptor: int, piece: bytes) -> None:
+    rest = memoryview(piece)
+    while rest:
+        try:
+            rest = rest[os.write(descriptor, rest) :]
+        except BlockingIOError:
+            select.select([], [descriptor], [])

@@ -1,0 +1,92 @@
+"""What somebody asks to be run, and in which environment."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from repro_env import knobs, redaction, settings
+from repro_env.definition import Code
+from repro_env.errors import CommandError
+from repro_env.observation import Origin
+
+PARAMETER = "REPRO_PARAM_"
+
+
+class Request(NamedTuple):
+    """A command, and what is known of it beforehand.
+
+    Args:
+        command: The program and its arguments; or a notebook alone, which is executed.
+        folder: Where it runs.
+        inputs: Files and folders that it reads, relative to the folder or absolute.
+        outputs: Those that it makes; empty for all that it makes or changes below the folder.
+        parameters: What the command finds as `REPRO_PARAM_NAME`.
+        reason: Why it is run.
+        seed: `REPRO_SEED`, as a text; the environment's if None.
+        variables: The catalogue's variables, where they are to be as in another run.
+        top: Of the copy that was checked out, where the folder is in one.
+        code: What was checked out there.
+        replays: The records that it replays, oldest first.
+    """
+
+    command: Sequence[str]
+    folder: Path
+    inputs: Sequence[str] = ()
+    outputs: Sequence[str] = ()
+    parameters: Mapping[str, str] = {}
+    reason: str = ""
+    seed: str | None = None
+    variables: Mapping[str, str] | None = None
+    top: Path | None = None
+    code: Code | None = None
+    replays: Sequence[Origin] = ()
+
+
+def environ_of(request: Request, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment that the command is to have.
+
+    Args:
+        request: What is to be run.
+        environ: Ours: what it sets stays, unless the run is to be as another.
+
+    Raises:
+        CommandError: A parameter can't be one.
+        SettingError: A knob has an illegal value.
+    """
+    _check(request.parameters, environ)
+    if request.variables is None:
+        seed = {} if request.seed is None else {"REPRO_SEED": request.seed}
+        wanted = {**knobs.image_variables(), **environ, **seed}
+    else:
+        names = {knob.name for knob in knobs.variables()}
+        kept = {name: value for name, value in environ.items() if name not in names}
+        wanted = {**kept, **request.variables}
+    settings.check(wanted)
+    settings.is_disabled(wanted)
+    kept = {name: value for name, value in wanted.items() if not name.startswith(PARAMETER)}
+    given = {PARAMETER + name: value for name, value in request.parameters.items()}
+    return {**kept, **given}
+
+
+def program(command: Sequence[str]) -> list[str]:
+    """Return what is executed: the command itself, or what executes a notebook."""
+    if len(command) == 1 and command[0].endswith(".ipynb"):
+        return ["jupyter", "nbconvert", "--to", "notebook", "--execute", command[0]]
+    return list(command)
+
+
+def _check(parameters: Mapping[str, str], environ: Mapping[str, str]) -> None:
+    for name, value in parameters.items():
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+            raise CommandError(
+                f"--param {name}=...: {name!r} is no name of letters, digits and _",
+                hint="name it as a variable of a shell, such as learning_rate",
+            )
+        if redaction.is_secret(name) or redaction.redact([value], environ)[1]:
+            raise CommandError(
+                f"--param {name} holds a secret, and parameters enter the record",
+                hint="hand it over as an environment variable: none of them is recorded but knobs",
+            )

@@ -1,0 +1,269 @@
+"""Run a command under the settings, and leave a record of all that decided its outputs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from repro_env import doctor, files, hook, paths, record, seen, store, surroundings
+from repro_env.beginning import Progress, begin, now
+from repro_env.errors import CommandError
+from repro_env.files import Stamp
+from repro_env.launch import Launched, launch
+from repro_env.observation import File, Log
+from repro_env.record import Record
+from repro_env.relay import Kept, Relay
+from repro_env.request import Request, environ_of, program
+from repro_env.store import Store
+
+MANIFEST = "outputs.sha256"
+
+
+class Finished(NamedTuple):
+    """A run that is over.
+
+    Args:
+        record: Its record.
+        file: Where that is.
+    """
+
+    record: Record
+    file: Path
+
+
+class _Before(NamedTuple):
+    """How things stood before the command began: the record, its folder, the other runs."""
+
+    record: Record
+    stamps: dict[str, Stamp]
+    inputs: dict[str, Stamp]
+    running: set[str]
+
+
+class _Ran(NamedTuple):
+    """What the command did, apart from its outputs."""
+
+    launched: Launched
+    logs: list[Kept]
+    duration_s: float
+
+
+class _After(NamedTuple):
+    """What the command left."""
+
+    outputs: list[File]
+    deleted: list[str]
+    missing: list[str]
+    unseen: list[str]
+
+
+def silent(what: str, total_bytes: int) -> Callable[[int], None]:
+    """Show no progress."""
+    del what, total_bytes
+    return lambda _: None
+
+
+def run(
+    request: Request,
+    runs: Store,
+    progress: Progress = silent,
+    outputs: tuple[int, int] = (1, 2),
+) -> Finished:
+    """Run a command, pass on what it prints, and record it.
+
+    Args:
+        request: What is to be run.
+        runs: Where its record goes.
+        progress: Shows how far the digests are.
+        outputs: The descriptors that its standard output and error are passed on to.
+
+    Raises:
+        CommandError: The command can't be started, and there is no record.
+        RecordError: An input can't be read, and nothing was run; or the record can't be
+            completed, and the run counts as interrupted.
+        SettingError: A knob has an illegal value, and nothing was run.
+    """
+    environ = environ_of(request, os.environ)
+    with runs.new() as folder:
+        before = _prepare(request, runs, folder, environ, progress)
+        ran = _run(request, runs, folder, environ, outputs)
+        after = _outputs(request, before, progress)
+        running = before.running | runs.running()
+        notes = [
+            *_notes_of_processes(ran.launched),
+            *_notes_of_files(request, before, after, ran),
+            *_notes_of_others(request, running - {folder.name}),
+        ]
+        ended = _end(before.record, ran, after, notes, environ)
+        store.write(folder, ended)
+        with suppress(OSError):  # a convenience: the record has it all
+            (folder / MANIFEST).write_bytes(files.manifest(ended.outputs))
+    return Finished(ended, folder / store.FILE)
+
+
+def _prepare(
+    request: Request, runs: Store, folder: Path, environ: Mapping[str, str], progress: Progress
+) -> _Before:
+    try:
+        begun = begin(request, folder.name, runs.project, environ, progress)
+        store.write(folder, begun)
+        return _Before(
+            record=begun,
+            stamps={} if request.outputs else files.scan(request.folder, _skip),
+            inputs=_input_stamps(request, begun),
+            running=runs.running(),
+        )
+    except BaseException:  # Ctrl-C too: nothing was run, so there is nothing to record
+        runs.discard(folder.name)
+        raise
+
+
+def _run(
+    request: Request,
+    runs: Store,
+    folder: Path,
+    environ: Mapping[str, str],
+    outputs: tuple[int, int],
+) -> _Ran:
+    streams = Relay(folder, outputs)
+    started = time.monotonic()
+    try:
+        launched = launch(
+            program(request.command),
+            environ,
+            folder=request.folder,
+            stdout=streams.stdout.target,
+            stderr=streams.stderr.target,
+            wait=streams.wait,
+        )
+    except CommandError:
+        streams.close()
+        runs.discard(folder.name)
+        raise
+    return _Ran(launched, streams.close(), round(time.monotonic() - started, 3))
+
+
+def _outputs(request: Request, before: _Before, progress: Progress) -> _After:
+    """Digest what `--out` named, or what the command made or changed below its folder."""
+    unseen: list[str] = []
+    deleted: list[str] = []
+    missing: list[str] = []
+    names: list[str] = []
+    if request.outputs:
+        for path in request.outputs:
+            there = os.path.lexists(request.folder / path)
+            names += files.below(path, request.folder) if there else []
+            missing += [] if there else [paths.to_text(path)]
+    else:
+        stamps = files.scan(request.folder, lambda error: unseen.append(str(error.filename)))
+        names, deleted = files.changed(before.stamps, stamps)
+    names = list(dict.fromkeys(names))
+    done = progress("digesting outputs", files.size(names, request.folder))
+    return _After(
+        outputs=files.describe(names, request.folder, done),
+        deleted=[paths.to_text(path) for path in deleted],
+        missing=missing,
+        unseen=[paths.to_text(path) for path in unseen],
+    )
+
+
+def _end(
+    begun: Record, ran: _Ran, after: _After, notes: list[str], environ: Mapping[str, str]
+) -> Record:
+    reports = ran.launched.reports
+    processes = seen.processes(reports, environ)
+    definition = replace(
+        begun.definition,
+        knobs=seen.knobs_of(processes),
+        packages=surroundings.packages(reports[0].get("packages", ()) if reports else ()),
+    )
+    status = ran.launched.status
+    observation = replace(
+        begun.observation,
+        ended=now(),
+        duration_s=ran.duration_s,
+        exit_status=status if status >= 0 else 128 - status,
+        processes=processes,
+        logs=[_log(kept) for kept in ran.logs],
+        notes=notes,
+    )
+    return replace(
+        begun,
+        state="complete",
+        definition=definition,
+        definition_digest=record.digest_of(definition),
+        observation=observation,
+        outputs=after.outputs,
+        deleted=after.deleted,
+        missing=after.missing,
+    )
+
+
+def _notes_of_processes(launched: Launched) -> list[str]:
+    """Say which knobs did not take effect, and which Pythons have no hook."""
+    notes: dict[str, None] = {}
+    for report in launched.reports:
+        for row in doctor.judge(report):
+            if row.advice:
+                notes[f"{row.knob}: {row.verdict}: {row.why}; {row.advice}"] = None
+    for python in dict.fromkeys(one.path for one in launched.strangers):
+        if not hook.is_in(python):
+            notes[f"{python} has no hook, so it was not seeded: repro hook install {python}"] = None
+    if len(launched.reports) > seen.MOST:
+        notes[f"of {len(launched.reports)} Python processes the record has {seen.MOST}"] = None
+    return [paths.to_text(note) for note in notes]
+
+
+def _notes_of_files(request: Request, before: _Before, after: _After, ran: _Ran) -> list[str]:
+    stamps = _input_stamps(request, before.record)
+    changed, _ = files.changed(before.inputs, stamps)
+    notes = [f"the input {paths.to_text(path)} was changed during the run" for path in changed]
+    notes += [f"--out {path}: the command did not make it" for path in after.missing]
+    notes += [f"{path} can't be read, so outputs in it are not known" for path in after.unseen]
+    notes += [
+        f"the output {file.path} can't be read" for file in after.outputs if not _is_read(file)
+    ]
+    notes += [
+        f"{kept.path.name} does not hold all: the disk was full"
+        for kept in ran.logs
+        if not kept.is_complete
+    ]
+    return notes
+
+
+def _notes_of_others(request: Request, others: set[str]) -> list[str]:
+    if request.outputs:
+        return []
+    return [
+        f"run {other} was under way in this project: files of its may be among the outputs (--out)"
+        for other in sorted(others)
+    ]
+
+
+def _is_read(file: File) -> bool:
+    return file.kind != "unreadable"
+
+
+def _input_stamps(request: Request, begun: Record) -> dict[str, Stamp]:
+    names = [paths.from_text(file.path) for file in begun.inputs]
+    return {name: files.stamp(request.folder / name) for name in names}
+
+
+def _log(kept: Kept) -> Log:
+    digest = hashlib.sha256()
+    with kept.path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+        size = file.tell()
+    return Log(kept.path.name, size, digest.hexdigest(), kept.is_complete)
+
+
+def _skip(error: OSError) -> None:
+    """Go on: what is in there afterwards is named."""
