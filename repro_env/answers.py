@@ -77,7 +77,7 @@ class FileDifference(Strict, frozen=True):
     part: str
     kind: str
     text: str
-    array: Union[ArrayDifference, None]
+    array: Union[ArrayDifference, None] = None
 
 
 class FilesCompared(Strict, frozen=True):
@@ -99,7 +99,8 @@ class RunsCompared(Strict, frozen=True):
 
     Args:
         comparison: Their records.
-        details: Of outputs whose files are still there as the records say: what differs in them.
+        details: The code's files that differ, where both trees are kept here; and what differs in
+            outputs whose files are still there as the records say.
     """
 
     comparison: Comparison

@@ -92,16 +92,16 @@ RUNS = (
         [JSON],
     ),
     Command(
-        "commands:show",
         "show",
+        "commands:show",
         "[--json] RUN",
         "show what a record says",
         "With --json the record itself: docs/record-format.md.",
         [(("run",), {"metavar": "RUN", "help": RUN}), _flag("--json", "the record itself")],
     ),
     Command(
-        "commands:diff",
         "diff",
+        "commands:diff",
         "[--json] A B",
         "compare two runs, two files or two folders, by content",
         "Exit status: 0 identical bytes or content, 1 different, 2 that can't be told.",

@@ -22,6 +22,7 @@ from repro_env.git import top_of as top_of
 from repro_env.snapshot import LeftOut, Submodule
 
 REFS = "refs/repro/"
+KINDS = {"A": "added", "D": "gone"}
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 LIMIT_BYTES = 10 * 2**20
 ALL_BYTES = 100 * 2**20
@@ -136,6 +137,23 @@ def refs(top: Path) -> dict[str, str]:
     told = git.ask(top, "for-each-ref", "--format=%(refname) %(objectname)", REFS).decode()
     pairs = (line.split(" ") for line in told.splitlines())
     return {name[len(REFS) :]: tree for name, tree in pairs}
+
+
+def changed(top: Path, was: str, now: str) -> dict[str, str] | None:
+    """Return what differs between two trees: `added`, `changed` or `gone`, by path.
+
+    Returns:
+        None where one of them is not kept here.
+    """
+    options = ("-r", "-z", "--no-renames", "--name-status")
+    try:
+        told = git.run(top, "diff-tree", *options, was, now)
+    except NoCodeError:
+        return None
+    if told.returncode:
+        return None
+    words = os.fsdecode(told.stdout).split("\0")
+    return dict(zip(words[1::2], (KINDS.get(letter, "changed") for letter in words[::2])))
 
 
 def forget(top: Path, run_id: str) -> None:

@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
+from repro_env import code, differences, digest, display, pack, paths, replay, store
 from repro_env import collect as collecting
-from repro_env import differences, digest, display, pack, paths, replay, store
 from repro_env.answers import (
     ArrayDifference,
     FileDifference,
@@ -24,9 +26,9 @@ from repro_env.answers import (
 from repro_env.compare import DIFFERENT, Comparison
 from repro_env.compare import runs as compare_runs
 from repro_env.contents import Difference
-from repro_env.definition import Unavailable
+from repro_env.definition import Code, Unavailable
 from repro_env.errors import RecordError
-from repro_env.finding import Finding
+from repro_env.finding import UNKNOWN, Finding
 from repro_env.observation import File
 from repro_env.record import Record
 from repro_env.running import progress, say, say_finished
@@ -180,7 +182,34 @@ def _difference(one: Difference, path: str = "") -> FileDifference:
 
 def _runs_compared(was: Record, now: Record, comparison: Comparison | None = None) -> RunsCompared:
     compared = comparison or compare_runs(was, now)
-    return RunsCompared(compared, list(_details(was, now, compared)))
+    compared, files = _with_files_of_code(was, now, compared)
+    return RunsCompared(compared, [*files, *_details(was, now, compared)])
+
+
+def _with_files_of_code(
+    was: Record, now: Record, compared: Comparison
+) -> tuple[Comparison, list[FileDifference]]:
+    """Name the files of the code that differ; what a run made may lie about, and be no code."""
+    trees = [
+        one.definition.code.tree for one in (was, now) if isinstance(one.definition.code, Code)
+    ]
+    found = code.changed(Store.of(Path.cwd()).project, *trees) if len(trees) == 2 else None
+    if not found:
+        return compared, []
+    files = [FileDifference(paths.to_text(path), "", "code", kind) for path, kind in found.items()]
+    made = {file.path for run in (was, now) for file in run.outputs}
+    if not {file.path for file in files} <= made:
+        return compared, files
+    return replace(
+        compared, differences=[_only_outputs(one) for one in compared.differences]
+    ), files
+
+
+def _only_outputs(one: Finding) -> Finding:
+    if one.what != "git tree":
+        return one
+    why = "only files that these runs made: other code if they are read"
+    return replace(one, can_change_bits=UNKNOWN, why=why)
 
 
 def _details(was: Record, now: Record, compared: Comparison) -> Iterator[FileDifference]:

@@ -123,7 +123,7 @@ class Packages(Known, frozen=True):
 
 
 class Knobs(Known, frozen=True):
-    """Knobs in effect in the main process: the first of Python that began, as it ended.
+    """Knobs in effect in the main process as it ended: the first that had loaded a framework.
 
     Args:
         values: What each was, by the catalogue's names.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from repro_env import knobs
 from repro_env.definition import Definition, Packages, Unavailable
 from repro_env.finding import NO, UNKNOWN, YES, Answer, Finding, compared
-from repro_env.observation import Host, Process
+from repro_env.observation import Host, Process, main_of
 
 
 def compare(was: Definition, on: Host, now: Definition, here: Host) -> Iterator[Finding]:
@@ -91,7 +91,8 @@ def processes(was: Sequence[Process], now: Sequence[Process]) -> Iterator[Findin
     """Compare the main processes, and how many others there were."""
     why = "one process more or less computed something"
     yield from compared("Python processes", len(was), len(now), UNKNOWN, why)
-    for first, second in zip(was[:1], now[:1]):
+    first, second = main_of(was), main_of(now)
+    if first and second:
         yield from compared("Python", first.python, second.python, YES, "another interpreter")
         why = "libraries split sums among threads, and pick kernels by build"
         for name in sorted({*first.facts, *second.facts}):

@@ -39,6 +39,7 @@ def launch(
     environ: Mapping[str, str],
     *,
     folder: Path | None = None,
+    reports: Path | None = None,
     stdout: int | IO[Any] | None = None,
     stderr: int | IO[Any] | None = None,
     wait: Callable[[subprocess.Popen[bytes]], int] = lambda process: process.wait(),
@@ -49,6 +50,8 @@ def launch(
         command: The program and its arguments.
         environ: Its environment.
         folder: Where it runs; here if None.
+        reports: A folder that is not there, for what its processes report meanwhile; a temporary
+            one if None. It is removed.
         stdout: Where it prints to, as for `subprocess.Popen`.
         stderr: The same for errors.
         wait: What waits for it and returns its status.
@@ -56,11 +59,11 @@ def launch(
     Raises:
         CommandError: It can't be started.
     """
-    with _folder() as reports:
+    with _folder(reports) as reported:
         try:
             process = subprocess.Popen(
                 command,
-                env={**environ, witness.VARIABLE: str(reports)},
+                env={**environ, witness.VARIABLE: str(reported)},
                 cwd=folder,
                 stdout=stdout,
                 stderr=stderr,
@@ -77,13 +80,15 @@ def launch(
                 descendants.wait(PATIENCE_S)
             finally:
                 pythons = descendants.stop()
-        seen = _read(reports)
+        seen = _read(reported)
     return Launched(status, _without_replaced(seen), _without_hook(pythons, seen))
 
 
 @contextmanager
-def _folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="repro-"))
+def _folder(wanted: Path | None) -> Iterator[Path]:
+    if wanted is not None:
+        wanted.mkdir(mode=0o700)
+    folder = wanted or Path(tempfile.mkdtemp(prefix="repro-"))
     try:
         yield folder
     finally:

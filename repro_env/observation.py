@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, Union
 
 from repro_env.definition import Digest, Known, PathText, Strict, Unavailable
@@ -72,6 +73,7 @@ class Process(Strict, frozen=True):
         command: Its arguments, secrets left out.
         python: The interpreter's version.
         ended: How: `exit`, `exec`, `SIGTERM`; empty where that was not seen.
+        packages: Where it looked for packages.
         libraries: Frameworks that it had loaded, with their versions.
         seed: What it drew from.
         place: Which of the run's processes it was; empty for the main one.
@@ -91,6 +93,7 @@ class Process(Strict, frozen=True):
     command: list[str]
     python: str
     ended: str
+    packages: list[PathText]
     libraries: dict[str, str]
     seed: Union[int, Unavailable]
     place: str
@@ -103,6 +106,14 @@ class Process(Strict, frozen=True):
     changes: list[Change]
     facts: dict[str, str]
     blas: list[str]
+
+
+def main_of(processes: Sequence[Process]) -> Process | None:
+    """Return the main process: the first with a framework, or the first of all.
+
+    What executes a notebook or starts workers begins earlier than what computes.
+    """
+    return next((one for one in processes if one.libraries), next(iter(processes), None))
 
 
 class Log(Strict, frozen=True):

@@ -57,19 +57,19 @@ def write(packed: Record, record_file: Path, top: Path, target: Path, with_input
             more, or an input is not what it was.
     """
     part = target.with_name(target.name + ".part")
+    if os.path.lexists(target):
+        raise RecordError(
+            f"{str(target)!r} is there already", hint="name another file with --output"
+        )
     try:
-        with tempfile.TemporaryDirectory() as folder, tarfile.open(part, "x") as archive:
+        with tempfile.TemporaryDirectory() as folder, tarfile.open(part, "w") as archive:
             _add(archive, RECORD, record_file)
             if not isinstance(packed.definition.code, Unavailable):
                 checkout.write_bundle(top, packed.id, Path(folder, BUNDLE))
                 _add(archive, BUNDLE, Path(folder, BUNDLE))
             if with_inputs:
                 _add_inputs(archive, packed)
-        os.link(part, target)  # fails where there is one already
-    except FileExistsError:
-        raise RecordError(
-            f"{str(target)!r} is there already", hint="name another file with --output"
-        ) from None
+        part.replace(target)
     except OSError as error:
         raise RecordError(
             f"{str(target)!r} can't be written: {error.strerror}",

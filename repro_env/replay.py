@@ -201,9 +201,9 @@ def _check_out(source: Source, runs: Store) -> Path:
         else:
             written = checkout.check_out(runs.project, tree, top)
         if written.missing:
+            missing = paths.to_text(written.missing[0].path)
             raise RecordError(
-                f"the submodule {paths.to_text(written.missing[0].path)!r} is not here at the commit of "
-                f"run {was.id}",
+                f"the submodule {missing!r} is not here at the commit of run {was.id}",
                 hint="git submodule update --init, or replay it in its own folder: --in-place",
             )
     except BaseException:
@@ -220,8 +220,9 @@ def _place_inputs(source: Source, runs: Store, folder: Path) -> None:
         for file in was.inputs:
             _unpack_input(file, source.inputs, folder)
     home = Path(os.path.normpath(runs.project / paths.from_text(was.definition.folder)))
-    for one in was.definition.inputs:
-        path = paths.from_text(one.path)
+    # A folder of which the code holds nothing as a whole, any other file by file.
+    named = [one.path for one in was.definition.inputs] + [file.path for file in was.inputs]
+    for path in map(paths.from_text, named):
         if not os.path.lexists(folder / path) and os.path.lexists(home / path):
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).symlink_to((home / path).resolve())

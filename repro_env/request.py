@@ -63,12 +63,14 @@ def environ_of(request: Request, environ: Mapping[str, str]) -> dict[str, str]:
     else:
         names = {knob.name for knob in knobs.variables()}
         kept = {name: value for name, value in environ.items() if name not in names}
-        wanted = {**kept, **request.variables}
+        # No others, whatever a stranger's record holds.
+        given = {name: value for name, value in request.variables.items() if name in names}
+        wanted = {**kept, **given}
     settings.check(wanted)
     settings.is_disabled(wanted)
     kept = {name: value for name, value in wanted.items() if not name.startswith(PARAMETER)}
-    given = {PARAMETER + name: value for name, value in request.parameters.items()}
-    return {**kept, **given}
+    handed = {PARAMETER + name: value for name, value in request.parameters.items()}
+    return {**kept, **handed}
 
 
 def program(command: Sequence[str]) -> list[str]:

@@ -17,7 +17,7 @@ from repro_env.beginning import Progress, begin, now
 from repro_env.errors import CommandError
 from repro_env.files import Stamp
 from repro_env.launch import Launched, launch
-from repro_env.observation import File, Log
+from repro_env.observation import File, Log, main_of
 from repro_env.record import Record
 from repro_env.relay import Kept, Relay
 from repro_env.request import Request, environ_of, program
@@ -139,6 +139,7 @@ def _run(
             program(request.command),
             environ,
             folder=request.folder,
+            reports=folder / "processes",
             stdout=streams.stdout.target,
             stderr=streams.stderr.target,
             wait=streams.wait,
@@ -177,12 +178,12 @@ def _outputs(request: Request, before: _Before, progress: Progress) -> _After:
 def _end(
     begun: Record, ran: _Ran, after: _After, notes: list[str], environ: Mapping[str, str]
 ) -> Record:
-    reports = ran.launched.reports
-    processes = seen.processes(reports, environ)
+    processes = seen.processes(ran.launched.reports, environ)
+    main = main_of(processes)
     definition = replace(
         begun.definition,
         knobs=seen.knobs_of(processes),
-        packages=surroundings.packages(reports[0].get("packages", ()) if reports else ()),
+        packages=surroundings.packages(map(paths.from_text, main.packages) if main else ()),
     )
     status = ran.launched.status
     observation = replace(

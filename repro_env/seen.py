@@ -8,7 +8,7 @@ from typing import Any
 
 from repro_env import paths, redaction
 from repro_env.definition import Knobs, Unavailable
-from repro_env.observation import Change, Process
+from repro_env.observation import Change, Process, main_of
 
 MOST = 100  # processes, in a record
 
@@ -24,12 +24,13 @@ def processes(reports: Sequence[dict[str, Any]], environ: Mapping[str, str]) -> 
 
 
 def knobs_of(found: Sequence[Process]) -> Knobs | Unavailable:
-    """Return the knobs that were in effect in the main process: the first that began."""
-    if not found:
+    """Return the knobs that were in effect in the main process as it ended."""
+    main = main_of(found)
+    if main is None:
         return Unavailable("no Python process with the hook was seen")
-    if not found[0].ended:
+    if not main.ended:
         return Unavailable("the main process was not seen as it ended")
-    return Knobs(found[0].knobs_at_end)
+    return Knobs(main.knobs_at_end)
 
 
 def _process(report: dict[str, Any], environ: Mapping[str, str]) -> Process:
@@ -45,6 +46,7 @@ def _process(report: dict[str, Any], environ: Mapping[str, str]) -> Process:
         command=_words(redaction.redact(report["command"], environ)[0]),
         python=report.get("python", ""),
         ended=report["ended"],
+        packages=_words(report.get("packages", [])),
         libraries=report.get("libraries", {}),
         seed=Unavailable("it has none") if seed is None else seed,
         place=seeds.get("place", ""),

@@ -200,6 +200,19 @@ def test_a_reader_without_memory_is_a_reason(packages: Path, tmp_path: Path) -> 
     assert found.by_bytes == "can't be read as zzz: MemoryError:"
 
 
+def test_a_library_that_is_not_installed_is_a_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "numpy", None)  # as Python notes what can't be imported
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': ()}\n"
+    data = b"\x93NUMPY\1\0" + len(header).to_bytes(2, "little") + header + bytes(4)
+
+    found = digest.of_file(write(tmp_path / "a.npy", data))
+
+    assert found.content is None
+    assert found.by_bytes == "can't be read as npy: numpy is not installed here"
+
+
 # Formats of other packages
 
 

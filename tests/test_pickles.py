@@ -11,6 +11,7 @@ import os
 import pickle
 import pickletools
 import random
+import re
 import struct
 import subprocess
 import sys
@@ -114,6 +115,37 @@ def test_other_values_differ(tmp_path: Path, one: Any, two: Any, protocol: int) 
     assert of(tmp_path, one, protocol).digest != of(tmp_path, two, protocol).digest
 
 
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        (1, True),
+        (0, None),
+        (None, "null"),
+        (True, "true"),
+        (1, 1.0),
+        (0.0, -0.0),
+        ("a", b"a"),
+        ("1", 1),
+        ("a" * 2000, b"a" * 2000),
+        ("a" * 2000, "a" * 1999 + "b"),
+        ([1], (1,)),
+        ([], {}),
+        ({1}, frozenset({1})),
+        ({1: 2}, [1, 2]),
+        (os.getcwd, "os getcwd"),
+        (bytearray(b"a"), b"a"),
+        (Thing(a=1), Thing(a=2)),
+        ([[1], 2], [1, [2]]),
+        (2**64, 2**64 + 1),
+    ],
+)
+def test_other_values_in_a_long_list_differ(tmp_path: Path, one: Any, two: Any) -> None:
+    first, second = (of(tmp_path, [value, *range(1000)]) for value in (one, two))
+
+    assert names(first) == names(second) == [""]
+    assert first.digest != second.digest
+
+
 def shuffled(values: list[Any], kind: type) -> list[Any]:
     """Return sets of these values whose iteration has several orders."""
     return [kind(values[at:] + values[:at]) for at in range(len(values))]
@@ -131,12 +163,16 @@ def test_the_order_of_a_set_does_not_count(tmp_path: Path, kind: type, protocol:
     assert len(found) == 1
 
 
-def test_a_set_within_values_and_of_tuples_has_no_order_either(tmp_path: Path) -> None:
-    values: list[Any] = [(8 * number, "x", frozenset({number, 8})) for number in range(9)]
-    found = {of(tmp_path, {"a": [one]}) for one in shuffled(values, set)}
+def test_a_set_within_values_and_in_a_set_has_no_order_either(tmp_path: Path) -> None:
+    values = [8 * number for number in range(9)]
+    found = {of(tmp_path, {"a": [{(one, "x")}]}) for one in shuffled(values, frozenset)}
 
     assert len(found) == 1
-    assert of(tmp_path, {"a": [set(values[1:])]}) not in found
+    assert of(tmp_path, {"a": [{(frozenset(values[1:]), "x")}]}) not in found
+
+
+def test_the_order_of_a_tuple_in_a_set_counts(tmp_path: Path) -> None:
+    assert of(tmp_path, {(1, 2)}).digest != of(tmp_path, {(2, 1)}).digest
 
 
 def test_the_order_of_a_set_does_not_count_from_process_to_process(tmp_path: Path) -> None:
@@ -198,6 +234,54 @@ def test_a_long_dict_is_one_part_and_fast(tmp_path: Path) -> None:
 
     assert names(one) == [""]
     assert one.digest != two.digest
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        (b"S'5'\n.", b"\x82\x05."),
+        (b"S'5'\n.", b"V5\n."),
+        (b"cbuiltins\nbytes\n)R.", b"cbuiltins\nbytes\nK\x03\x85R."),
+        (b"c_codecs\nencode\n(V\xe9\nVlatin1\ntR.", b"c_codecs\nencode\n(V\xe9\nVutf8\ntR."),
+        (b"cx\ny\n)R.", b"cx\ny\n)\x81."),
+        (b"cx\ny\n)R.", b"cx\nz\n)R."),
+        (b"(cx\ny\no.", b"cx\ny\n)R."),
+        (b"Px\n.", b"S'x'\n."),
+    ],
+)
+def test_instructions_that_mean_something_else_differ(
+    tmp_path: Path, one: bytes, two: bytes
+) -> None:
+    assert content(tmp_path, "1.pkl", one).digest != content(tmp_path, "2.pkl", two).digest
+
+
+def test_the_words_of_values_are_those_of_the_document(tmp_path: Path) -> None:
+    words: dict[Any, str] = {
+        5: "5",
+        2**64: "0x10000000000000000",
+        1.0: "float(000000000000f03f)",
+        None: "null",
+        False: "false",
+        'a"ä': '"a\\"ä"',
+        b"\x00\xff": "bytes(00ff)",
+        len: 'global("builtins len")',
+        "a" * 1001: f"text(sha256 {sha256(b'a' * 1001).hexdigest()})",
+        b"a" * 1001: f"bytes(sha256 {sha256(b'a' * 1001).hexdigest()})",
+        (6, ()): "tuple[6,tuple[]]",
+        frozenset([7, 80, 9]): "frozenset[7,80,9]",
+    }
+    values = [*words, [1], {"a": 2}, *range(1000)]
+    lines = [*words.values(), "[1]", '{"a":2}', *map(str, range(1000))]
+
+    (part,) = of(tmp_path, values).parts
+
+    assert part.digest == sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
+
+
+def test_which_list_stands_twice_counts(tmp_path: Path) -> None:
+    one, two = [1], [1]
+
+    assert of(tmp_path, [one, two, one]).digest != of(tmp_path, [one, two, two]).digest
 
 
 def test_a_loop_ends(tmp_path: Path) -> None:
@@ -285,23 +369,33 @@ def nested(count: int, one: bytes) -> bytes:
     return b"\x80\x02N" + one * count + b"."
 
 
+def long_text(code: bytes, count: int) -> bytes:
+    text = b"a" * 10**6
+    return b"\x80\x04(" + code + struct.pack("<I", len(text)) + text + b"\x94" + b"h\x00" * count
+
+
 BOMBS = {
     "nested tuples": nested(1_000_000, b"\x85"),
     "nested tuples as a key": b"\x80\x02}" + b"N" + b"\x85" * 1_000_000 + b"Ns.",
     "nested lists": b"\x80\x02" + b"]" * 100_000 + b"a" * 99_999 + b".",
     "2^100 tuples": b"\x80\x02)" + b"q\x00h\x00\x86" * 100 + b".",
     "2^100 tuples in a set": b"\x80\x04\x8f()" + b"q\x00h\x00\x86" * 100 + b"\x90.",
-    "a long text many times": (
-        b"\x80\x04]X"
-        + struct.pack("<I", 10**6)
-        + b"a" * 10**6
-        + b"\x940("
-        + b"h\x00" * 10**5
-        + b"e."
-    ),
+    "a long text many times": long_text(b"X", 10) + b"l.",
+    "a long text very many times": long_text(b"X", 10**5) + b"l.",
+    "a long word very many times": long_text(b"T", 10**5) + b"l.",
     "more bytes than there are": b"\x80\x04\x8e" + struct.pack("<Q", 2**62) + b"a.",
     "a far place in the memo": b"\x80\x02Nr\xff\xff\xff\xff.",
     "a number of ten million digits": b"I" + b"9" * 10_000_000 + b"\n.",
+}
+
+
+FAR_MORE = "can't be read as pickle: it unfolds to far more than its size"
+SAID = {
+    "2^100 tuples": FAR_MORE,
+    "2^100 tuples in a set": FAR_MORE,
+    "a long text many times": "[0-9a-f]{64}",
+    "a long text very many times": FAR_MORE,
+    "a long word very many times": FAR_MORE,
 }
 
 
@@ -321,7 +415,7 @@ def test_a_bomb_does_no_harm(tmp_path: Path, name: str) -> None:
     )  # fmt: skip
 
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert ended.stdout
+    assert re.fullmatch(SAID.get(name, ".+"), ended.stdout.rstrip())
 
 
 @pytest.mark.parametrize(
@@ -334,6 +428,8 @@ def test_a_bomb_does_no_harm(tmp_path: Path, name: str) -> None:
         b"(N.",
         b"N0N.",  # throws a value away
         b"(N1N.",
+        b"(K\x01K\x020t.",
+        b")K\x01a.",  # adds to a tuple
         b"\x80\x05\x97.",  # takes a buffer from elsewhere
         b"h\x00.",
         b"\x85.",
@@ -354,11 +450,30 @@ def test_what_cannot_be_said_in_a_tree_is_refused(tmp_path: Path, data: bytes) -
 
 def test_what_a_list_held_when_it_was_used_counts(tmp_path: Path) -> None:
     used = b"cbuiltins\nlen\nh\x00\x85R"  # the length of the list that is being made
-    early = b"\x80\x02]q\x00" + used + b"aK\x01a."
-    late = b"\x80\x02]q\x00K\x01a" + used + b"a."
-    other_order = content(tmp_path, "1.pkl", early), content(tmp_path, "2.pkl", late)
+    one_by_one = content(tmp_path, "1.pkl", b"\x80\x02]q\x00K\x01a" + used + b"a.")
+    both_at_once = content(tmp_path, "2.pkl", b"\x80\x02]q\x00(K\x01" + used + b"e.")
 
-    assert other_order[0].digest != other_order[1].digest
+    assert one_by_one.digest != both_at_once.digest
+
+
+def test_an_attribute_is_no_entry(tmp_path: Path) -> None:
+    value = b"(]q\x00h\x00t"  # which can't be written in words
+    built = content(tmp_path, "1.pkl", b"\x80\x02cx\ny\n)R" + value + b"b.")
+    added = content(tmp_path, "2.pkl", b"\x80\x02cx\ny\n)R" + value + b"a.")
+
+    assert built.parts[0].digest != added.parts[0].digest
+
+
+def test_an_argument_that_stands_elsewhere_too_has_parts(tmp_path: Path) -> None:
+    found = content(tmp_path, "a.pkl", b"\x80\x02(cx\ny\n]q\x00\x85Rh\x00t.")
+
+    assert [part[:2] for part in found.parts] == [
+        ("", "tuple"),
+        ("0", "call"),
+        ("0/arguments", "tuple"),
+        ("0/arguments/0", "list"),
+        ("1", "reference"),
+    ]
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -110,6 +110,16 @@ def test_files_more_or_less_among_the_inputs_are_refused(
     assert trained.repro("replay", "last").returncode == 2
 
 
+def test_inputs_beside_the_code_are_linked_file_by_file(project: Project) -> None:
+    project.write(".gitignore", "*.csv")
+    project.write("data/large.csv", "1")
+    project.write("data/README", "what it is")
+    project.commit(train_py=TRAIN)
+    project.run("--in", "data", "--", "python", "train.py", "data/large.csv")
+
+    assert project.repro("replay", "last").returncode == 0
+
+
 def test_a_missing_input_is_refused(trained: Project) -> None:
     (trained.folder / "data" / "numbers").unlink()
     (trained.folder / "data").rmdir()

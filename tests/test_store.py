@@ -217,3 +217,33 @@ def test_a_disk_that_fills_up_interrupts_the_record_and_not_the_command(project:
         "interrupted"
     ]
     assert project.repro("run", "--", "true").returncode == 0
+
+
+def test_files_of_the_code_that_differ_are_named(project: Project) -> None:
+    project.write(".gitignore", "made")
+    project.commit(train_py="a = 1", other_py="")
+    project.run("--", "touch", "made")
+    project.write("train.py", "a = 2")
+    (project.folder / "other.py").unlink()
+    project.run("--", "touch", "made")
+    first = json.loads(project.repro("list", "--json").stdout)[0]["id"]
+
+    answer = json.loads(project.repro("diff", "--json", first, "last").stdout)
+
+    named = {one["path"]: one["text"] for one in answer["details"]}
+    tree = next(one for one in answer["comparison"]["differences"] if one["what"] == "git tree")
+    assert named == {"train.py": "changed", "other.py": "gone"}
+    assert tree["can_change_bits"] == "yes"
+
+
+def test_what_the_first_run_made_is_not_taken_for_other_code(project: Project) -> None:
+    project.commit(train_py="a = 1")
+    for text in "12":
+        project.run("--", "sh", "-c", f"echo {text} > made")
+    first = json.loads(project.repro("list", "--json").stdout)[0]["id"]
+
+    answer = json.loads(project.repro("diff", "--json", first, "last").stdout)
+
+    findings = {one["what"]: one["can_change_bits"] for one in answer["comparison"]["differences"]}
+    assert findings["git tree"] == "unknown"
+    assert [(one["path"], one["text"]) for one in answer["details"]] == [("made", "added")]

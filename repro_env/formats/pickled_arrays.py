@@ -7,7 +7,6 @@ from typing import Any
 
 from repro_env.formats.tree import Array, Node, State, Word, opened
 
-NDARRAY = Word("global", "numpy ndarray")
 MAKERS = [Word("global", f"numpy.{core}.multiarray _reconstruct") for core in ("core", "_core")]
 BUFFERS = [Word("global", f"numpy.{core}.numeric _frombuffer") for core in ("core", "_core")]
 DTYPE = Word("global", "numpy dtype")
@@ -43,7 +42,7 @@ def _take_state(node: Node, state: Any) -> None:
     if isinstance(state, Node) and state.kind == "tuple" and len(state.entries) == 5:
         _, shape, dtype, is_turned, data = state.entries
         array = _array(dtype, shape, data)
-        if node.entries[1].entries[0] == NDARRAY and is_turned is False and array is not None:
+        if is_turned is False and array is not None:
             made, told = Node("facts", node.entries[:2]), Node("facts", state.entries[:4])
             node.kind, node.entries = "ndarray", [array, made, told]
 

@@ -195,6 +195,8 @@ class _Walk:
 
     def _text(self, value: Any) -> str:
         if not isinstance(value, (Pair, State, Node, list, Reference, Array)):
+            held = value.text if isinstance(value, Word) else value
+            self._spend(len(held) if isinstance(held, (str, bytes)) else 0)
             text = _text_of_leaf(value)
             self._spend(len(text))
             return text

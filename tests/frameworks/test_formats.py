@@ -108,6 +108,13 @@ def test_names_of_fields_count(tmp_path: Path) -> None:
     assert found.digest != npy(tmp_path, array.view([("y", "f4"), ("x", "f4")])).digest
 
 
+@pytest.mark.filterwarnings("ignore:Stored array in format 3.0")
+def test_names_of_fields_may_be_any_text(tmp_path: Path) -> None:
+    found = npy(tmp_path, numpy.zeros(2, [("\u0100", "f4")]))
+
+    assert found.parts[0].dtype == "[('\u0100', '<f4')]"
+
+
 def test_every_version_of_the_header_is_read(tmp_path: Path) -> None:
     found = set()
     for version in ((1, 0), (2, 0), (3, 0)):
@@ -127,6 +134,14 @@ def test_an_array_larger_than_a_piece_is_read_to_its_end(tmp_path: Path) -> None
     assert part.digest == sha256(array.astype("<i4").tobytes()).hexdigest()
 
 
+def test_a_large_array_in_columns_is_read_to_its_end(tmp_path: Path) -> None:
+    array = numpy.asfortranarray(numpy.arange(10_000_002, dtype="int32").reshape(-1, 3))
+
+    (part,) = npy(tmp_path, array).parts
+
+    assert part.digest == sha256(array.tobytes()).hexdigest()
+
+
 def test_objects_are_refused(tmp_path: Path) -> None:
     for number, array in enumerate(
         (numpy.array([None, 1]), numpy.zeros(1, [("a", "f4"), ("b", "O")]))
@@ -138,9 +153,10 @@ def test_objects_are_refused(tmp_path: Path) -> None:
         assert "objects of Python" in reason(tmp_path / f"{number}.npz")
 
 
-def header(text: str) -> bytes:
+def header(text: str, version: int = 1) -> bytes:
     line = text.encode() + b"\n"
-    return b"\x93NUMPY\x01\x00" + len(line).to_bytes(2, "little") + line
+    size = len(line).to_bytes(2 if version == 1 else 4, "little")
+    return b"\x93NUMPY" + bytes([version, 0]) + size + line
 
 
 @pytest.mark.parametrize(
@@ -153,6 +169,10 @@ def header(text: str) -> bytes:
         header("{'descr': '<f4', 'fortran_order': False, 'shape': (2,)}") + bytes(9),
         header("{'descr': '<f4', 'fortran_order': False, 'shape': (-2,)}"),
         header("{'descr': '<f4', 'fortran_order': False, 'shape': (2.0,)}") + bytes(8),
+        header("{'descr': '<f4', 'fortran_order': False, 'shape': (-2, -1)}") + bytes(8),
+        header("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), 'more': 1}") + bytes(8),
+        header("{'descr': '<f4', 'fortran_order': False, 'shape': (2,)}" + " " * 10_000) + bytes(8),
+        header("{'descr': '<f4', 'fortran_order': False, 'shape': (2,)}", 4) + bytes(8),
         header("{'descr': '<f4', 'shape': (2,)}") + bytes(8),
         header("{'descr': '<q9', 'fortran_order': False, 'shape': (2,)}") + bytes(8),
         header("{'descr': '<f4', 'fortran_order': False, 'shape': (1 << 62, 4)}"),
@@ -237,6 +257,25 @@ def test_arrays_in_a_pickle_are_arrays(tmp_path: Path, protocol: int, dtype: str
 
     assert parts["x", dtype, (2, 3)] == sha256(array.tobytes()).hexdigest()
     assert parts["y", dtype, (2, 3)] == sha256((array + array).tobytes()).hexdigest()
+
+
+@pytest.mark.parametrize("protocol", [4, 5])
+@pytest.mark.parametrize(
+    "pickled",
+    [
+        lambda protocol: pickle.dumps(numpy.asfortranarray(MATRIX), protocol),
+        lambda protocol: pickle.dumps(MATRIX.astype(">f4"), protocol),
+        lambda protocol: pickle.dumps(MATRIX, protocol).replace(b"K\2K\3", b"K\2K\4"),
+    ],
+)
+def test_what_is_not_in_rows_and_little_endian_is_no_array_there(
+    tmp_path: Path, pickled: Any, protocol: int
+) -> None:
+    (tmp_path / "a.pkl").write_bytes(pickled(protocol))
+
+    found = of(tmp_path / "a.pkl")
+
+    assert "float32" not in {part.dtype for part in found.parts}
 
 
 @pytest.mark.parametrize("protocol", range(6))

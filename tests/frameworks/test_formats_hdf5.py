@@ -277,7 +277,7 @@ copies += [data[:size] for size in range(0, len(data), 37)]
 for copy in copies:
     path.write_bytes(copy)
     try:
-        for part in hdf5.read(path):
+        for part in hdf5.read_here(path):
             b"".join(part.data)
     except Exception:
         refused += 1

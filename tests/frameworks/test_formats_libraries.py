@@ -57,6 +57,11 @@ def damaged(data: bytes, count: int) -> Iterator[bytes]:
 # TensorBoard
 
 
+def packed(number: int) -> bytes:
+    """Return a number below 2^14 as messages and tables have it."""
+    return bytes([number & 0x7F | 0x80, number >> 7])
+
+
 def summary(tag: str, step: int = 0, wall_time: float = 1.0, **value: Any) -> Any:
     messages = library("tensorboard.compat.proto.event_pb2")
     return messages.Event(
@@ -191,7 +196,7 @@ def test_the_order_of_a_graphs_maps_does_not_count(events_file: Path) -> None:
             one = nodes.NodeDef()
             one.attr[name].i = 1
             node += one.SerializeToString()
-        graph = b"\x0a" + bytes([len(node) & 0x7F | 0x80, len(node) >> 7]) + node
+        graph = b"\x0a" + packed(len(node)) + node
         event = summary("x").__class__(graph_def=graph)
         written.add(event.SerializeToString())
         read.append(events(events_file, event))
@@ -390,7 +395,7 @@ def test_a_damaged_image_is_refused_or_another_one(tmp_path: Path, kind: str) ->
 @pytest.mark.parametrize(
     ("read", "gone", "said"),
     [
-        (hdf5.read, ["h5py"], "h5py is not installed here"),
+        (hdf5.read_here, ["h5py"], "h5py is not installed here"),
         (image.read, ["PIL", "PIL.Image"], "Pillow is not installed here"),
         (tensorboard.read, ["tensorboard"], "tensorboard is not installed here"),
         (tensorflow.read_saved_model, ["tensorboard"], "tensorboard is not installed here"),
@@ -519,6 +524,68 @@ def test_every_change_to_a_checkpoint_counts(saved: list[Any]) -> None:
 
 
 @needs_tensorflow
+def test_texts_and_slices_are_no_arrays(saved: list[Any]) -> None:
+    ((*texts, data),) = checkpoint(saved[0], "texts")
+    (*whole, slices), *parts = checkpoint(saved[0], "slices")
+
+    assert texts == ["a", "string of shape (2,)", ()]
+    assert data.startswith(b"\1\2")
+    assert data.endswith(b"xyz")
+    assert whole == ["a", "slices of float32 of shape (4,)", ()]
+    assert slices != b""
+    assert [part[1:] for part in parts] == [("float32", (2,), struct.pack("<ff", 0, 1))] * 2
+
+
+def block(entries: list[tuple[bytes, bytes]], compression: bytes = b"\0") -> bytes:
+    body = b"".join(bytes([0, len(key), len(value)]) + key + value for key, value in entries)
+    data = body + struct.pack("<II", 0, 1) + compression
+    return data + struct.pack("<I", wire.checksum(data))
+
+
+def table(path: Path, *entries: tuple[bytes, bytes], compression: bytes = b"\0") -> Held:
+    """Write a table and four bytes of data beside it, and read them as a checkpoint."""
+    first = block(list(entries), compression)
+    second = block([(b"z", packed(0) + packed(len(first) - 5))])
+    end = packed(0) * 2 + packed(len(first)) + packed(len(second) - 5)
+    index = path / "x.index"
+    index.write_bytes(first + second + end.ljust(40, b"\0") + tensorflow.TABLE_END)
+    (path / "x.data-00000-of-00001").write_bytes(b"data")
+    return held(tensorflow.read_checkpoint, index)
+
+
+HEADER = (b"", b"\x08\x01")  # one file
+FOUR_BYTES = b"\x08\x04\x12\x04\x12\x02\x08\x04\x28\x04"  # uint8 of shape (4,), of size 4
+
+
+def test_a_table_is_read_as_it_is_described(tmp_path: Path) -> None:
+    assert table(tmp_path, HEADER, (b"a", FOUR_BYTES)) == [("a", "uint8", (4,), b"data")]
+
+
+@pytest.mark.parametrize(
+    ("entries", "said"),
+    [
+        pytest.param([(b"", b"\x08\x01\x10\x01")], "a machine like this", id="big-endian"),
+        pytest.param([(b"a", FOUR_BYTES)], "a machine like this", id="no header"),
+        pytest.param([HEADER, (b"b", b""), (b"a", b"")], "out of order", id="order"),
+        pytest.param([HEADER, (b"a", FOUR_BYTES + b"\x40\x01")], "does not know", id="unknown"),
+        pytest.param([HEADER, (b"a", b"\x12\x02\x18\x01")], "unknown shape", id="no shape"),
+        pytest.param([HEADER, (b"a", FOUR_BYTES), (b"b", FOUR_BYTES)], "more than", id="overlap"),
+        pytest.param([HEADER, (b"a", FOUR_BYTES + b"\x20\x01")], "beyond its", id="place"),
+    ],
+)
+def test_a_table_that_tensorflow_does_not_write_is_refused(
+    tmp_path: Path, entries: list[tuple[bytes, bytes]], said: str
+) -> None:
+    with pytest.raises(UnreadableError, match=said):
+        table(tmp_path, *entries)
+
+
+def test_a_compressed_table_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableError, match="compressed"):
+        table(tmp_path, HEADER, (b"a", FOUR_BYTES), compression=b"\1")
+
+
+@needs_tensorflow
 def test_a_damaged_index_is_refused(saved: list[Any], tmp_path: Path) -> None:
     for end in ("index", "data-00000-of-00001"):
         shutil.copy(saved[0] / f"kinds.{end}", tmp_path / f"kinds.{end}")
@@ -633,8 +700,7 @@ def saved_model(path: Path, uuids: list[str], *signatures: str) -> Held:
     for signature in signatures:
         made.signature_def[signature].method_name = "predict"
     graph = made.SerializeToString()
-    size = bytes([len(graph) & 0x7F | 0x80, len(graph) >> 7])
-    path.write_bytes(b"\x08\x01\x12" + size + graph)
+    path.write_bytes(b"\x08\x01\x12" + packed(len(graph)) + graph)
     return held(tensorflow.read_saved_model, path)
 
 
@@ -663,6 +729,13 @@ def test_something_else_is_no_saved_model(tmp_path: Path) -> None:
         (tmp_path / "saved_model.pb").write_bytes(data)
         with pytest.raises(UnreadableError):
             held(tensorflow.read_saved_model, tmp_path / "saved_model.pb")
+
+
+def test_something_else_is_no_metadata_of_keras(tmp_path: Path) -> None:
+    for data in (b"\x08\x01", b"\x12\x01x", b"\x0a\x02\x18\x01", b"\x0a\x05x"):
+        (tmp_path / "keras_metadata.pb").write_bytes(data)
+        with pytest.raises(UnreadableError):
+            held(tensorflow.read_keras_metadata, tmp_path / "keras_metadata.pb")
 
 
 STATE = """model_checkpoint_path: "ckpt-2"
