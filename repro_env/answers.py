@@ -7,10 +7,11 @@ from typing import Any, Literal, Union
 
 import msgspec
 
-from repro_env.collect import Collected
-from repro_env.compare import Comparison, Verdict
-from repro_env.definition import Strict, Unavailable
-from repro_env.finding import Finding
+from repro_env.content.verdict import Verdict
+from repro_env.records.compare import Comparison
+from repro_env.records.definition import Strict, Unavailable
+from repro_env.records.finding import Finding
+from repro_env.runs.collect import Collected
 
 State = Literal["running", "interrupted", "complete", "unreadable"]
 

@@ -12,8 +12,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from repro_env import code, differences, digest, display, pack, paths, replay, store
-from repro_env import collect as collecting
+from repro_env import digest, display, paths
 from repro_env.answers import (
     ArrayDifference,
     FileDifference,
@@ -23,16 +22,21 @@ from repro_env.answers import (
     RunsCompared,
     to_json,
 )
-from repro_env.compare import DIFFERENT, Comparison
-from repro_env.compare import runs as compare_runs
-from repro_env.contents import Difference
-from repro_env.definition import Code, Unavailable
+from repro_env.content import differences
+from repro_env.content.contents import Difference
+from repro_env.content.verdict import DIFFERENT
 from repro_env.errors import RecordError
-from repro_env.finding import UNKNOWN, Finding
-from repro_env.observation import File
-from repro_env.record import Record
+from repro_env.git import code
+from repro_env.records.compare import Comparison
+from repro_env.records.compare import runs as compare_runs
+from repro_env.records.definition import Code, Unavailable
+from repro_env.records.finding import UNKNOWN, Finding
+from repro_env.records.observation import File
+from repro_env.records.record import Record
 from repro_env.running import progress, say, say_finished
-from repro_env.store import Store
+from repro_env.runs import collect as collecting
+from repro_env.runs import pack, replay, store
+from repro_env.runs.store import Store
 from repro_env.words import size
 
 

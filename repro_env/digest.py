@@ -87,7 +87,12 @@ def of_file(path: str | os.PathLike[str]) -> FileDigest:
         OSError: It can't be read, is no regular file (then it isn't opened), or was changed
             meanwhile.
     """
-    return _of_file(Path(path), Event())
+    if _size(Path(path)) < LARGE:
+        return _of_file(Path(path), Event())
+    (found,) = of_files([path])  # whose threads end with Ctrl-C
+    if isinstance(found, OSError):
+        raise found
+    return found
 
 
 def of_bytes(path: str | os.PathLike[str]) -> tuple[int, str]:

@@ -12,11 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from repro_env.answers import FileDifference, FilesCompared, Listed, RunsCompared
-from repro_env.collect import Collected
-from repro_env.definition import Code, Definition, Image, Packages, Unavailable
-from repro_env.finding import NO, UNKNOWN, YES, Finding
-from repro_env.observation import File, Host
-from repro_env.record import Record
+from repro_env.records.definition import Code, Definition, Image, Packages, Unavailable
+from repro_env.records.finding import NO, UNKNOWN, YES, Finding
+from repro_env.records.observation import File, Host
+from repro_env.records.record import Record
+from repro_env.runs.collect import Collected
 from repro_env.words import seconds, size
 
 WIDE = 10_000  # where no terminal cuts lines

@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from repro_env.errors import CommandError
-from repro_env.record import Record
-from repro_env.request import Request
-from repro_env.runner import run as run_request
-from repro_env.store import Store
+from repro_env.records.record import Record
+from repro_env.runs.request import Request
+from repro_env.runs.runner import run as run_request
+from repro_env.runs.store import Store
 from repro_env.words import size
 
 LONG_BYTES = 2**28  # digests of more than that show their progress

@@ -9,12 +9,13 @@ from typing import Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from repro_env import answers, record
+from repro_env import answers
+from repro_env.records import record
 
 PAGE = r"""
 # The record of a run
 
-Rendered by `scripts/records` from `repro_env/record.py`, `definition.py` and `observation.py`.
+Rendered by `scripts/records` from `repro_env/records/record.py`, `definition.py` and `observation.py`.
 
 `repro run` leaves `.repro/runs/ID/run.json`: one file of JSON that says all that decided a run's outputs, and what they were.
 It is written when the command starts and completed when it has ended; a run whose record still says `running` while nobody holds its folder's lock was interrupted.

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 import pytest
 
-from repro_env import code
+from repro_env.git import code
 
 WHO = {
     f"GIT_{role}_{what}": "x@y.z" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from repro_env import code
-from repro_env.checkout import CheckedOut, check_out, read_bundle, write_bundle
 from repro_env.errors import ReproError
-from repro_env.snapshot import Submodule
+from repro_env.git import code
+from repro_env.git.checkout import CheckedOut, check_out, read_bundle, write_bundle
+from repro_env.git.snapshot import Submodule
 from tests.repositories import Repository, contents, no_settings
 
 ALL_WELL = CheckedOut((), ())

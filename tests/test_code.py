@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from repro_env import code
 from repro_env.errors import ReproError
+from repro_env.git import code
 from tests.conftest import PROJECT
 from tests.repositories import Repository, keep, no_settings, small
 

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from repro_env import compare
-from repro_env.record import Record
+from repro_env.records import compare
+from repro_env.records.record import Record
 from tests.test_record import golden
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from repro_env import differences, places, tables
-from repro_env.contents import Difference
-from repro_env.differences import Compared
+from repro_env.content import differences, places, tables
+from repro_env.content.contents import Difference
+from repro_env.content.differences import Compared
 from repro_env.errors import ReproError
 from repro_env.paths import from_text
 from tests.conftest import Run
@@ -226,7 +226,7 @@ def test_numpy_is_not_imported_where_no_elements_differ(run: Run) -> None:
     code = """
 import json, sys, tempfile
 from pathlib import Path
-from repro_env import differences, places, tables
+from repro_env.content import differences, places, tables
 folder = Path(tempfile.mkdtemp())
 for name, text in (("1.json", "[1]"), ("2.json", "[2]")):
     (folder / name).write_text(text)

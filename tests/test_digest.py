@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -371,18 +371,34 @@ def test_no_files_are_no_digests() -> None:
     assert digest.of_files([]) == []
 
 
-def test_ctrl_c_ends_the_work_at_once(tmp_path: Path) -> None:
-    large = write(tmp_path / "large", b"")
+@pytest.mark.parametrize("work", [digest.of_file, lambda path: digest.of_files([path])])
+def test_ctrl_c_ends_the_work_at_once(
+    packages: Path, tmp_path: Path, work: Callable[[Path], Any]
+) -> None:
+    code = """
+from itertools import repeat
+from repro_env.formats import Part
+
+def read(path):
+    yield Part("", "text", (), repeat(bytes(10**6)))
+"""
+    (packages / "endless.py").write_text(code)
+    install(packages, "zzz = endless:read")
+    large = write(tmp_path / "a.zzz", b"")
     os.truncate(large, 2**40)
-    signal.signal(signal.SIGALRM, signal.default_int_handler)
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
     start = time.monotonic()
 
     signal.setitimer(signal.ITIMER_REAL, 0.3)
-    with pytest.raises(KeyboardInterrupt):
-        digest.of_files([large])
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            work(large)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
     assert time.monotonic() - start < 60
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    assert threading.active_count() == 1
 
 
 def test_only_what_a_file_needs_is_imported(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from repro_env import code
+from repro_env.git import code
 from tests.repositories import Repository, contents, keep, no_settings, small
 
 is_root = os.getuid() == 0

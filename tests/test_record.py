@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from repro_env import record
 from repro_env.errors import RecordError
+from repro_env.records import record
 from tests.conftest import PROJECT
 
 GOLDEN = sorted((PROJECT / "tests" / "golden").glob("record-*.json"))

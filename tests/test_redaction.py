@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from repro_env import redaction
+from repro_env.runs import redaction
 
 SECRETS = [
     pytest.param(["x", "--token", "abc"], ["x", "--token", "***"], id="option"),

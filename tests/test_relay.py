@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from repro_env.relay import Relay
+from repro_env.runs.relay import Relay
 
 
 def relayed(folder: Path, code: str, outputs: tuple[int, int]) -> tuple[int, list[bool]]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from repro_env import record
+from repro_env.records import record
 from tests.conftest import Project
 
 TRAIN = """

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from repro_env import code
-from repro_env.snapshot import Submodule
+from repro_env.git import code
+from repro_env.git.snapshot import Submodule
 from tests.repositories import Repository, keep, no_settings, small
 
 is_root = os.getuid() == 0

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from repro_env import store
 from repro_env.errors import RecordError
+from repro_env.runs import store
 from tests.conftest import Project
 
 

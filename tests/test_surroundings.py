@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from repro_env import surroundings
-from repro_env.definition import Image, Packages, Unavailable
 from repro_env.errors import RecordError, SettingError
+from repro_env.records.definition import Image, Packages, Unavailable
+from repro_env.runs import surroundings
 
 FACTS: dict[str, Any] = {
     "schema": 1,

@@ -10,9 +10,9 @@ import numpy
 import pytest
 import torch
 
-from repro_env import arrays, differences, elements
-from repro_env.contents import Difference
-from repro_env.differences import Compared
+from repro_env.content import arrays, differences, elements
+from repro_env.content.contents import Difference
+from repro_env.content.differences import Compared
 
 Write = Callable[[Path], object]
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from repro_env import arrays, elements
+from repro_env.content import arrays, elements
 
 # No deadline: machines are busy. No database: the project is mounted read-only.
 MANY = settings(max_examples=300, deadline=None, database=None)

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterable, Iterator
 from itertools import zip_longest
 
-from repro_env import places
+from repro_env.content import places
 
 
 def first_difference(one: Iterable[bytes], other: Iterable[bytes]) -> str | None:

@@ -16,9 +16,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, Literal
 
-from repro_env import code, record
 from repro_env.errors import RecordError
-from repro_env.record import Record
+from repro_env.git import code
+from repro_env.records import record
+from repro_env.records.record import Record
 
 NAME = ".repro"
 FILE = "run.json"

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Final, Literal
 
-from repro_env import environment
-from repro_env.definition import Definition, Strict, Unavailable
-from repro_env.finding import NO, UNKNOWN, YES, Finding, compared
-from repro_env.observation import Content, File
-from repro_env.record import Record
+from repro_env.content.verdict import DIFFERENT, IDENTICAL_BYTES, IDENTICAL_CONTENT, Verdict
+from repro_env.records import environment
+from repro_env.records.definition import Definition, Strict, Unavailable
+from repro_env.records.finding import NO, UNKNOWN, YES, Finding, compared
+from repro_env.records.observation import Content, File
+from repro_env.records.record import Record
 
-IDENTICAL_BYTES: Final = "identical bytes"
-IDENTICAL_CONTENT: Final = "identical content"
-DIFFERENT: Final = "different"
 MOST_NAMED = 3  # parts of one file, in a sentence
-
-Verdict = Literal["identical bytes", "identical content", "different"]
 
 
 class Comparison(Strict, frozen=True):

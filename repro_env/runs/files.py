@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from repro_env import digest, paths
-from repro_env.definition import Input, Unavailable
 from repro_env.errors import RecordError
-from repro_env.observation import Content, File, Part
+from repro_env.records.definition import Input, Unavailable
+from repro_env.records.observation import Content, File, Part
 
 NO_DIGEST = "0" * 64
 # What tools keep for themselves.

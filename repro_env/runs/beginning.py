@@ -7,13 +7,16 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 
-from repro_env import __version__, code, files, paths, record, redaction, surroundings
-from repro_env.definition import Code, Definition, LeftOut, Submodule, Unavailable
+from repro_env import __version__, paths
 from repro_env.errors import RecordError
+from repro_env.git import code
 from repro_env.knobs import variables
-from repro_env.observation import File, Observation
-from repro_env.record import Record
-from repro_env.request import Request
+from repro_env.records import record
+from repro_env.records.definition import Code, Definition, LeftOut, Submodule, Unavailable
+from repro_env.records.observation import File, Observation
+from repro_env.records.record import Record
+from repro_env.runs import files, redaction, surroundings
+from repro_env.runs.request import Request
 
 CODE_LIMIT_BYTES = 10 * 2**20
 NOT_YET = Unavailable("the run was not over")

@@ -12,16 +12,18 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from repro_env import doctor, files, hook, paths, record, seen, store, surroundings
-from repro_env.beginning import Progress, begin, now
+from repro_env import doctor, hook, paths
 from repro_env.errors import CommandError
-from repro_env.files import Stamp
 from repro_env.launch import Launched, launch
-from repro_env.observation import File, Log, main_of
-from repro_env.record import Record
-from repro_env.relay import Kept, Relay
-from repro_env.request import Request, environ_of, program
-from repro_env.store import Store
+from repro_env.records import record
+from repro_env.records.observation import File, Log, main_of
+from repro_env.records.record import Record
+from repro_env.runs import files, seen, store, surroundings
+from repro_env.runs.beginning import Progress, begin, now
+from repro_env.runs.files import Stamp
+from repro_env.runs.relay import Kept, Relay
+from repro_env.runs.request import Request, environ_of, program
+from repro_env.runs.store import Store
 
 MANIFEST = "outputs.sha256"
 

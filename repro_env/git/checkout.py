@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from repro_env import git
-from repro_env.code import ref_of
 from repro_env.errors import ReproError
-from repro_env.snapshot import Submodule
+from repro_env.git import command as git
+from repro_env.git.code import ref_of
+from repro_env.git.snapshot import Submodule
 
 HEADER_BYTES = 2**16
 SIGNATURES = (b"# v2 git bundle", b"# v3 git bundle")

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from repro_env import knobs, redaction, settings
-from repro_env.definition import Code
+from repro_env import knobs, settings
 from repro_env.errors import CommandError
-from repro_env.observation import Origin
+from repro_env.records.definition import Code
+from repro_env.records.observation import Origin
+from repro_env.runs import redaction
 
 PARAMETER = "REPRO_PARAM_"
 

@@ -17,10 +17,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from repro_env import checkout, digest, paths, record
-from repro_env.definition import Unavailable
+from repro_env import digest, paths
 from repro_env.errors import RecordError
-from repro_env.record import Record
+from repro_env.git import checkout
+from repro_env.records import record
+from repro_env.records.definition import Unavailable
+from repro_env.records.record import Record
 
 SUFFIX = ".repro.tar"
 RECORD = "run.json"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from repro_env import knobs
-from repro_env.definition import Definition, Packages, Unavailable
-from repro_env.finding import NO, UNKNOWN, YES, Answer, Finding, compared
-from repro_env.observation import Host, Process, main_of
+from repro_env.records.definition import Definition, Packages, Unavailable
+from repro_env.records.finding import NO, UNKNOWN, YES, Answer, Finding, compared
+from repro_env.records.observation import Host, Process, main_of
 
 
 def compare(was: Definition, on: Host, now: Definition, here: Host) -> Iterator[Finding]:

@@ -9,10 +9,12 @@ from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 
-from repro_env import code, files, paths
-from repro_env.definition import Strict
+from repro_env import paths
 from repro_env.errors import RecordError
-from repro_env.store import FILE, Store, is_running, read
+from repro_env.git import code
+from repro_env.records.definition import Strict
+from repro_env.runs import files
+from repro_env.runs.store import FILE, Store, is_running, read
 
 SETTLED_S = 3600  # what is younger may be about to become a run
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from stat import S_ISDIR, S_ISLNK, S_ISREG
 from typing import NamedTuple
 
-from repro_env.git import Index
+from repro_env.git.command import Index
 
 OURS = b".repro"
 SECRETS = (

@@ -13,9 +13,9 @@ from collections.abc import Iterable
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
-from repro_env import elements
-from repro_env.elements import Kind
-from repro_env.places import regrouped
+from repro_env.content import elements
+from repro_env.content.elements import Kind
+from repro_env.content.places import regrouped
 
 BLOCK_BYTES = 2**20
 

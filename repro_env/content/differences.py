@@ -19,17 +19,16 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
-from repro_env import contents, digest
-from repro_env.contents import Difference
+from repro_env import digest
+from repro_env.content import contents
+from repro_env.content.contents import Difference
+from repro_env.content.places import Place, bytes_in_words, first_difference, is_text, text_in_words
+from repro_env.content.verdict import DIFFERENT, IDENTICAL_BYTES, IDENTICAL_CONTENT, Verdict
 from repro_env.digest import FileDigest
 from repro_env.errors import ReproError
 from repro_env.paths import to_text
-from repro_env.places import Place, bytes_in_words, first_difference, is_text, text_in_words
 
-IDENTICAL_BYTES = "identical bytes"
-IDENTICAL_CONTENT = "identical content"
-DIFFERENT = "different"
-VERDICTS = [IDENTICAL_BYTES, IDENTICAL_CONTENT, DIFFERENT]  # the worse, the later
+VERDICTS: list[Verdict] = [IDENTICAL_BYTES, IDENTICAL_CONTENT, DIFFERENT]  # the worse, the later
 EVENTS = ".tfevents."
 PIECE_BYTES = 2**20
 
@@ -43,7 +42,7 @@ class Compared(NamedTuple):
         differences: Sorted by path, and by the parts' order in the file; empty unless different.
     """
 
-    verdict: str
+    verdict: Verdict
     why: str
     differences: tuple[Difference, ...]
 
@@ -98,7 +97,8 @@ def of_folders(a: Path, b: Path) -> Compared:
 def _summed(found: list[tuple[str, Compared]]) -> Compared:
     """Return the worst verdict, and everything that led to a verdict, by path."""
     found.sort(key=lambda one: one[0])
-    verdict = max((one.verdict for _, one in found), key=VERDICTS.index, default=IDENTICAL_BYTES)
+    found_verdicts = [one.verdict for _, one in found]
+    verdict = max(found_verdicts, key=VERDICTS.index, default=VERDICTS[0])
     whys = [f"{path}: {one.why}" for path, one in found if one.why]
     differences = [
         one._replace(path=path) for path, compared in found for one in compared.differences

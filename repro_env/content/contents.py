@@ -12,13 +12,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from repro_env import arrays, elements, formats, tables
-from repro_env.arrays import ArrayDifference
-from repro_env.digest import Content, PartDigest
-from repro_env.errors import ReproError
-from repro_env.formats import Part, UnreadableError
-from repro_env.paths import to_text
-from repro_env.places import (
+from repro_env import formats
+from repro_env.content import arrays, elements, tables
+from repro_env.content.arrays import ArrayDifference
+from repro_env.content.places import (
     Place,
     bytes_in_words,
     first_difference,
@@ -26,6 +23,10 @@ from repro_env.places import (
     text_in_words,
     values_in_words,
 )
+from repro_env.digest import Content, PartDigest
+from repro_env.errors import ReproError
+from repro_env.formats import Part, UnreadableError
+from repro_env.paths import to_text
 
 # Their facts are a part, and their elements the next one, of the same name.
 WITH_ARRAY = ("ndarray", "storage", "tensor")

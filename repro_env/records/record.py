@@ -15,9 +15,9 @@ import msgspec
 import rfc8785
 
 from repro_env import __version__
-from repro_env.definition import Definition, Digest, PathText, Strict
 from repro_env.errors import RecordError
-from repro_env.observation import File, Observation
+from repro_env.records.definition import Definition, Digest, PathText, Strict
+from repro_env.records.observation import File, Observation
 
 FORMAT: Final = 1
 NO_DIGEST = "0" * 64

@@ -15,11 +15,12 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from repro_env import git, snapshot
 from repro_env.errors import ReproError
-from repro_env.git import NoCodeError as NoCodeError
-from repro_env.git import top_of as top_of
-from repro_env.snapshot import LeftOut, Submodule
+from repro_env.git import command as git
+from repro_env.git import snapshot
+from repro_env.git.command import NoCodeError as NoCodeError
+from repro_env.git.command import top_of as top_of
+from repro_env.git.snapshot import LeftOut, Submodule
 
 REFS = "refs/repro/"
 KINDS = {"A": "added", "D": "gone"}

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from repro_env import probe, settings
-from repro_env.definition import Image, Packages, Unavailable
 from repro_env.errors import RecordError
-from repro_env.observation import Gpu, Host
+from repro_env.records.definition import Image, Packages, Unavailable
+from repro_env.records.observation import Gpu, Host
 
 IMAGE = Path("/etc/repro/image.json")
 CPU = Path("/proc/cpuinfo")

@@ -12,18 +12,21 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from repro_env import checkout, compare, environment, pack, paths, redaction, surroundings
-from repro_env.beginning import Progress, input_files
-from repro_env.compare import Comparison
-from repro_env.definition import Code, Definition, Unavailable
+from repro_env import paths
 from repro_env.errors import CommandError, RecordError
-from repro_env.finding import NO, Finding
-from repro_env.observation import File, Origin
-from repro_env.record import Record
-from repro_env.request import Request
-from repro_env.runner import Finished, run, silent
-from repro_env.store import Store, state_of
-from repro_env.store import read as read_record
+from repro_env.git import checkout
+from repro_env.records import compare, environment
+from repro_env.records.compare import Comparison
+from repro_env.records.definition import Code, Definition, Unavailable
+from repro_env.records.finding import NO, Finding
+from repro_env.records.observation import File, Origin
+from repro_env.records.record import Record
+from repro_env.runs import pack, redaction, surroundings
+from repro_env.runs.beginning import Progress, input_files
+from repro_env.runs.request import Request
+from repro_env.runs.runner import Finished, run, silent
+from repro_env.runs.store import Store, state_of
+from repro_env.runs.store import read as read_record
 
 MOST_NAMED = 3  # inputs, in a sentence
 

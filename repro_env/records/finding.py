@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, Literal
 
-from repro_env.definition import Strict, Unavailable
+from repro_env.records.definition import Strict, Unavailable
 
 YES: Final = "yes"
 NO: Final = "no"

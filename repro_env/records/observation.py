@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, Union
 
-from repro_env.definition import Digest, Known, PathText, Strict, Unavailable
+from repro_env.records.definition import Digest, Known, PathText, Strict, Unavailable
 
 
 class Gpu(Strict, frozen=True):

@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from repro_env import paths, redaction
-from repro_env.definition import Knobs, Unavailable
-from repro_env.observation import Change, Process, main_of
+from repro_env import paths
+from repro_env.records.definition import Knobs, Unavailable
+from repro_env.records.observation import Change, Process, main_of
+from repro_env.runs import redaction
 
 MOST = 100  # processes, in a record
 

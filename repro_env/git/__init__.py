@@ -1,0 +1,1 @@
+"""The exact code of a run, in the user's own repository."""

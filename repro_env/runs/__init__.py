@@ -1,0 +1,1 @@
+"""Runs: make one, keep it, find it, replay it, remove it."""
