@@ -136,3 +136,17 @@ def test_records_are_frozen() -> None:
     with pytest.raises(AttributeError):
         found.id = "other"  # type: ignore[misc]
     assert msgspec.structs.replace(found, id="other").id == "other"
+
+
+def test_the_pages_and_schemas_follow_from_the_types() -> None:
+    pages = pytest.importorskip("record_pages")
+
+    for path, text in pages.render(PROJECT).items():
+        assert path.read_text() == text, "run scripts/records"
+
+
+def test_a_field_without_a_meaning_is_an_error() -> None:
+    pages = pytest.importorskip("record_pages")
+
+    with pytest.raises(ValueError, match="has no meaning"):
+        pages._meaning("A thing.\n\nArgs:\n    one: Something.\n", "other")
