@@ -119,7 +119,7 @@ def of_files(
     files = [Path(path) for path in paths]
     found: list[FileDigest | OSError] = [OSError()] * len(files)
     stop = Event()
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with ThreadPoolExecutor(_cores()) as pool:
         try:
             for job in as_completed(
                 [pool.submit(_of_group, files, group, stop) for group in _groups(files)]
@@ -132,6 +132,12 @@ def of_files(
             stop.set()
             raise
     return found
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _groups(files: list[Path]) -> list[list[int]]:

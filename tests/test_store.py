@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import random
 import shlex
 import signal
@@ -193,6 +194,28 @@ def test_tables_heed_no_color_and_lines_hold_no_escapes(project: Project) -> Non
     for arguments in (["list"], ["show", "last"], ["diff", "last", "last"]):
         assert "\x1b" not in project.repro(*arguments).stdout
     assert r"\x1b[2J[red]x[/red]" in project.repro("list").stdout
+
+
+@pytest.mark.parametrize(("variables", "is_coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_a_terminal_has_colours_unless_no_color_is_set(
+    project: Project, variables: dict[str, str], is_coloured: bool
+) -> None:
+    project.run("--", "true")
+    ours, theirs = pty.openpty()
+
+    with subprocess.Popen(
+        project.command("list"),
+        cwd=project.folder,
+        env={**project.environ, "TERM": "xterm", **variables},
+        stdout=theirs,
+    ) as process:
+        os.close(theirs)
+        said = os.read(ours, 10_000)
+    os.close(ours)
+
+    assert process.returncode == 0
+    assert (b"\x1b[32mcomplete" in said) == is_coloured
+    assert b"complete" in said
 
 
 def test_a_disk_that_fills_up_interrupts_the_record_and_not_the_command(project: Project) -> None:
