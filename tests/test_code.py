@@ -205,7 +205,7 @@ def test_whoever_is_killed_leaves_nothing_in_the_way(
     before = repository.state()
     (tmp_path / "temporary").mkdir()
     script = (
-        "import pathlib, sys; from repro_env import code; "
+        "import pathlib, sys; from repro_env.git import code; "
         "code.keep(pathlib.Path(sys.argv[1]), sys.argv[2])"
     )
     ended = []
