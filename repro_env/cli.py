@@ -21,7 +21,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _open_streams()
     ours, command = _split(sys.argv[1:] if arguments is None else arguments)
     parser = _parser()
-    asked = parser.parse_args(ours)
+    asked, more = parser.parse_known_args(ours)
+    if more:
+        before = " (a command stands after --)" if asked.takes_command and not command else ""
+        parser.error(f"unrecognized arguments: {' '.join(more)}{before}")
     if command and not asked.takes_command:
         parser.error("no command is expected after --")
     asked.command = command
@@ -31,12 +34,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ReproError as error:
         sys.stderr.write(describe(error))
         return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        return 130
     except Exception as error:  # a status of 1 would be an answer
-        if not isinstance(error, BrokenPipeError):  # who reads has seen enough
+        if isinstance(error, BrokenPipeError):  # who reads has seen enough
+            pass
+        elif isinstance(error, OSError) and error.strerror:
+            advice = "mend that, and try again"
+            sys.stderr.write(f"error: {_about(error)}\n  what to do: {advice}\n")
+        else:
             sys.stderr.write(f"error: {type(error).__name__}: {error}\n  what to do: report this\n")
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python tries to write again
         return 2
     return status
+
+
+def _about(error: OSError) -> str:
+    """Return what the system refused, and of which file."""
+    return f"{error.filename!r}: {error.strerror}" if error.filename else str(error.strerror)
 
 
 def _open_streams() -> None:

@@ -53,11 +53,18 @@ def list_runs(asked: argparse.Namespace) -> int:
 
 def show(asked: argparse.Namespace) -> int:
     """Print one record."""
+    if asked.run.endswith(pack.SUFFIX):
+        with pack.opened(Path(asked.run)) as opened:
+            return _show(asked.json, opened.record, opened.text, opened.record.state)
     file, found = _find(asked.run)
-    if asked.json:
-        sys.stdout.write(file.read_text())
+    return _show(asked.json, found, file.read_bytes(), store.state_of(file, found.state))
+
+
+def _show(as_json: bool, found: Record, text: bytes, state: str) -> int:
+    if as_json:
+        sys.stdout.write(text.decode())
     else:
-        display.show_record(found, store.state_of(file, found.state))
+        display.show_record(found, state)
     return 0
 
 
@@ -66,9 +73,9 @@ def diff(asked: argparse.Namespace) -> int:
     names = (asked.a, asked.b)
     are_files = [_is_file_or_folder(name) for name in names]
     if are_files[0] != are_files[1]:
-        kinds = ["a file or folder" if one else "a run" for one in are_files]
+        other = names[are_files.index(False)]
         raise RecordError(
-            f"{names[0]!r} is {kinds[0]}, {names[1]!r} is {kinds[1]}",
+            f"{names[are_files.index(True)]!r} is a file or folder, and {other!r} is neither",
             hint="name two runs, two files or two folders",
         )
     if are_files[0]:
@@ -87,7 +94,7 @@ def replay_run(asked: argparse.Namespace) -> int:
     runs = Store.of(Path.cwd())
     with replay.source(asked.run, runs) as source:
         was = source.record
-        forecast = replay.forecast(was, os.environ)
+        forecast = replay.forecast(was, runs, os.environ, asked.in_place)
         _say_forecast(was, forecast)
         if asked.dry_run:
             return _forecast_only(asked, was, forecast)
@@ -111,6 +118,11 @@ def pack_run(asked: argparse.Namespace) -> int:
     """Write a run into one file."""
     file, found = _find(asked.run)
     target = Path(asked.output or f"{found.id}{pack.SUFFIX}")
+    if not target.name.endswith(pack.SUFFIX):
+        raise RecordError(
+            f"--output {str(target)!r} does not end with {pack.SUFFIX}",
+            hint="so that others know what it is: name it so",
+        )
     pack.write(found, file, Store.of(file.parent).project, target, asked.with_inputs)
     print(f"{paths.to_text(target)}: {size(target.stat().st_size)}")
     return 0
@@ -201,7 +213,11 @@ def _with_files_of_code(
     if not found:
         return compared, []
     files = [FileDifference(paths.to_text(path), "", "code", kind) for path, kind in found.items()]
-    made = {file.path for run in (was, now) for file in run.outputs}
+    made = {
+        os.path.normpath(f"{run.definition.folder}/{file.path}")
+        for run in (was, now)
+        for file in run.outputs
+    }
     if not {file.path for file in files} <= made:
         return compared, files
     return replace(

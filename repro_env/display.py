@@ -140,7 +140,7 @@ def _print(said: str | Text | Table) -> None:
 def _table(*names: str) -> Table:
     table = Table(box=None, show_header=bool(names), padding=(0, 2, 0, 0), header_style="dim")
     for name in names or ("", ""):
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold", no_wrap=name == "run")
     return table
 
 

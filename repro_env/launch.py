@@ -101,17 +101,30 @@ def _read(folder: Path) -> list[dict[str, Any]]:
 
 @contextmanager
 def _interrupts_left_to(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Have Ctrl-C end the command, which says what it has seen, and SIGTERM passed on to it."""
+    """Have Ctrl-C end the command, which says what it has seen, and pass other signals on to it.
+
+    What is ignored stays so, as the hang-up under `nohup`.
+    """
+
+    def pass_on(number: int, _: object) -> None:
+        process.send_signal(number)
+
+    wanted = {signal.SIGINT: _leave, signal.SIGTERM: pass_on, signal.SIGHUP: pass_on}
     handlers = {
-        signal.SIGINT: signal.signal(signal.SIGINT, lambda *_: None),
-        signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: process.terminate()),
-        signal.SIGHUP: signal.signal(signal.SIGHUP, lambda *_: process.terminate()),
+        number: signal.signal(number, handler)
+        for number, handler in wanted.items()
+        if signal.getsignal(number) != signal.SIG_IGN
     }
     try:
         yield
     finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+        for number, before in handlers.items():
+            signal.signal(number, before)
+
+
+def _leave(number: int, _: object) -> None:
+    """Do nothing: the terminal has sent it to the command too."""
+    del number
 
 
 def _without_replaced(reports: list[dict[str, Any]]) -> list[dict[str, Any]]:

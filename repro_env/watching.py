@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 ENVIRON = ("os", "collections.abc")  # modules of which `os.environ` is made
 OURS = os.path.dirname(__file__)  # noqa: PTH120
-PACKAGES = ("/site-packages", "/dist-packages")
 MOST_CHANGES = 100  # the first and the last count
 
 
@@ -46,7 +45,7 @@ class Watch:
         return {
             **identity(),
             "executable": sys.executable,
-            "packages": [path for path in sys.path if path.endswith(PACKAGES)],
+            "path": list(sys.path),
             "python": ".".join(map(str, sys.version_info[:3])),
             "ignores variables": bool(sys.flags.ignore_environment),
             "ended": ended,

@@ -170,9 +170,9 @@ def test_a_change_is_found_and_said_to_matter_or_not(
     assert differences(change) == [found]
 
 
-@pytest.mark.parametrize("name", ["reason", "started", "ended", "working_folder", "notes", "logs"])
+@pytest.mark.parametrize("name", ["reason", "started", "ended", "working_folder", "notes"])
 def test_what_decides_nothing_is_no_difference(name: str) -> None:
-    empty: dict[str, Any] = {"notes": [], "logs": []}
+    empty: dict[str, Any] = {"notes": []}
 
     assert (
         differences(lambda plain: plain["observation"].update({name: empty.get(name, "x")})) == []
@@ -216,6 +216,41 @@ def test_the_verdict_is_on_outputs_and_status(
     assert (
         compare.runs(msgspec.json.decode(golden(), type=Record), changed(change)).verdict == verdict
     )
+
+
+def test_what_was_printed_counts_where_there_are_no_outputs() -> None:
+    def silent(plain: Any) -> None:
+        plain["observation"]["logs"] = []
+
+    def without_outputs(plain: Any) -> None:
+        plain["outputs"] = []
+
+    def both(plain: Any) -> None:
+        silent(plain)
+        without_outputs(plain)
+
+    beside_outputs = compare.runs(changed(lambda _: None), changed(silent))
+    alone = compare.runs(changed(without_outputs), changed(both))
+
+    assert [one.what for one in beside_outputs.differences] == ["standard output"]
+    assert beside_outputs.verdict == "identical bytes"
+    assert alone.verdict == "different"
+    assert compare.runs(changed(both), changed(both)).verdict == "identical bytes"
+
+
+@pytest.mark.parametrize("name", ["deleted", "missing"])
+def test_what_a_run_deleted_or_did_not_make_counts(name: str) -> None:
+    assert differences(lambda plain: plain.update({name: ["x"]})) == [("outputs", name, "yes")]
+
+
+def test_changes_in_a_submodule_are_unknown_and_not_the_same() -> None:
+    def dirty(plain: Any) -> None:
+        module = {"path": "lib", "commit": ZEROS[:40], "is_dirty": True}
+        plain["definition"]["code"]["submodules"] = [module]
+
+    found = compare.runs(changed(dirty), changed(dirty)).differences
+
+    assert [(one.what, one.can_change_bits) for one in found] == [("lib", "unknown")]
 
 
 def test_the_parts_that_differ_are_named() -> None:

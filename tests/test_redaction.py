@@ -22,6 +22,19 @@ SECRETS = [
         ["x", "trainer.wandb.apiKey=abc"], ["x", "trainer.wandb.apiKey=***"], id="configuration"
     ),
 ]
+MORE = [
+    pytest.param("Authorization: Bearer abcdef123456", "Authorization: *** ***", id="header"),
+    pytest.param(
+        "curl -H 'Authorization: Bearer abcdef12' x",
+        "curl -H 'Authorization: *** ***' x",
+        id="header in a shell",
+    ),
+    pytest.param('{"api_key": "abc", "n": 1}', '{"api_key": ***, "n": 1}', id="JSON"),
+    pytest.param("api_key = 'abc'; run()", "api_key = ***; run()", id="Python"),
+    pytest.param("OPENAI_KEY=abc", "OPENAI_KEY=***", id="variable that ends in KEY"),
+    pytest.param("pg://u:abc/5@host/db", "pg://***@host/db", id="slash"),
+    pytest.param(r"PASSWORD='it'\''s abc' x", "PASSWORD=*** x", id="pieces of a shell's word"),
+]
 HARMLESS = [
     ["python", "train.py", "--lr", "0.1", "--tokenizer", "bert", "--author", "me"],
     ["x", "--max-tokens", "512"],
@@ -29,6 +42,8 @@ HARMLESS = [
     ["x", "--password-file", "/run/secrets/p"],
     ["x", "https://host/a@b"],
     ["x", "key=value"],
+    ["python", "-c", "token = tokenizer(text)"],
+    ["x", "--sort-key", "name"],
 ]
 
 
@@ -38,6 +53,16 @@ def test_what_looks_like_a_secret_is_left_out(command: list[str], kept: list[str
 
     assert found == kept
     assert hidden == [at for at, word in enumerate(command) if word != kept[at]]
+
+
+@pytest.mark.parametrize(("word", "kept"), MORE)
+def test_secrets_within_a_word_are_left_out(word: str, kept: str) -> None:
+    assert redaction.redact([word], {})[0] == [kept]
+
+
+def test_a_user_s_password_is_left_out_and_the_name_stays() -> None:
+    assert redaction.redact(["curl", "-u", "me:abc", "x"], {})[0] == ["curl", "-u", "me:***", "x"]
+    assert redaction.redact(["sort", "-u", "file"], {})[0] == ["sort", "-u", "file"]
 
 
 @pytest.mark.parametrize("command", HARMLESS, ids=" ".join)
@@ -53,6 +78,12 @@ def test_a_variable_s_secret_becomes_its_name_and_can_be_filled_in() -> None:
 
     assert kept == ["x", "${WANDB_API_KEY}", "--key=${WANDB_API_KEY}", "something"]
     assert redaction.fill_in(kept, hidden, environ) == command
+
+
+def test_the_working_folder_is_no_secret() -> None:
+    environ = {"PWD": "/home/me/project", "OLDPWD": "/home/me"}
+
+    assert redaction.redact(["python", "/home/me/project/a.py"], environ)[1] == []
 
 
 def test_short_values_of_variables_hide_nothing() -> None:

@@ -95,22 +95,21 @@ def test_another_input_is_refused_before_anything_runs(trained: Project) -> None
     assert trained.repro("list", "--json").stdout == runs
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda folder: (folder / "more").write_text(""),
-        lambda folder: (folder / "numbers").rename(folder / "other"),
-    ],
-)
-def test_files_more_or_less_among_the_inputs_are_refused(
-    trained: Project, change: Callable[[Path], None]
-) -> None:
-    change(trained.folder / "data")
+def test_a_renamed_input_is_refused(trained: Project) -> None:
+    (trained.folder / "data" / "numbers").rename(trained.folder / "data" / "other")
 
     assert trained.repro("replay", "last").returncode == 2
 
 
-def test_inputs_beside_the_code_are_linked_file_by_file(project: Project) -> None:
+def test_the_copy_has_the_recorded_inputs_and_no_others(trained: Project) -> None:
+    trained.write("data/more", "")
+
+    assert trained.repro("replay", "last").returncode == 0
+    folder = Path(trained.record()["observation"]["working_folder"])
+    assert [file.name for file in (folder / "data").iterdir()] == ["numbers"]
+
+
+def test_inputs_beside_the_code_are_copied(project: Project) -> None:
     project.write(".gitignore", "*.csv")
     project.write("data/large.csv", "1")
     project.write("data/README", "what it is")
@@ -118,6 +117,90 @@ def test_inputs_beside_the_code_are_linked_file_by_file(project: Project) -> Non
     project.run("--in", "data", "--", "python", "train.py", "data/large.csv")
 
     assert project.repro("replay", "last").returncode == 0
+
+
+def test_a_replay_writes_into_copies_of_the_inputs(project: Project) -> None:
+    project.write(".gitignore", "data")
+    project.write("data/cache", "mine")
+    project.commit(train_py="open('data/cache', 'a').write('!'); open('made', 'w')")
+    project.run("--in", "data", "--out", "made", "--", "python", "train.py")
+    project.write("data/cache", "mine")
+
+    project.repro("replay", "last")
+
+    assert (project.folder / "data" / "cache").read_text() == "mine"
+
+
+def test_inputs_beside_the_project_are_copied_beside_the_copy(trained: Project) -> None:
+    (trained.folder.parent / "shared").mkdir()
+    (trained.folder.parent / "shared" / "numbers").write_text("7")
+    trained.write("train.py", TRAIN)
+    trained.run("--in", "../shared", "--", "python", "train.py", "../shared/numbers")
+
+    assert trained.repro("replay", "last").returncode == 0
+
+
+def test_a_link_of_the_code_that_leads_out_is_not_written_through(
+    project: Project, tmp_path: Path
+) -> None:
+    (tmp_path / "outside").mkdir()
+    (project.folder / "results").symlink_to(tmp_path / "outside")
+    project.commit(train_py="open('results/m', 'w').write('made')")
+    project.run("--out", "results", "--", "python", "train.py")
+    (tmp_path / "outside" / "m").write_text("mine")
+
+    done = project.repro("replay", "last")
+
+    assert done.returncode == 2
+    assert (tmp_path / "outside" / "m").read_text() == "mine"
+
+
+def test_code_that_asks_git_does_not_find_the_project(project: Project) -> None:
+    project.commit(train_py="import subprocess; open('x', 'w').write('')")
+    command = "git rev-parse --show-toplevel > top 2>/dev/null; true"
+    project.run("--out", "top", "--", "sh", "-c", command)
+
+    project.repro("replay", "last")
+
+    top = Path(project.record()["observation"]["working_folder"], "top")
+    assert top.read_text() == ""
+
+
+def test_a_replay_can_be_packed_and_outlives_the_first_run(trained: Project) -> None:
+    first = trained.record()["id"]
+    trained.repro("replay", "last")
+    trained.repro("gc", first)
+    trained.git("gc", "--quiet", "--prune=now")
+
+    assert trained.repro("replay", "last").returncode == 0
+    assert trained.repro("pack", "last").returncode == 0
+
+
+def test_a_failed_replay_leaves_no_copy(trained: Project) -> None:
+    trained.write("data/numbers", "other")
+
+    assert trained.repro("replay", "last").returncode == 2
+    assert list((trained.folder / ".repro" / "work").iterdir()) == []
+
+
+def test_what_the_code_s_tree_lacks_is_in_the_forecast(project: Project) -> None:
+    project.commit(train_py=TRAIN)
+    project.write("large.bin", "x" * (11 * 2**20))
+    done = project.repro("run", "--out", "metrics.json", "--", "python", "train.py")
+
+    forecast = project.repro("replay", "last", "--dry-run")
+
+    assert "large.bin is not kept" in done.stderr
+    assert forecast.returncode == 1
+    assert "large.bin" in forecast.stderr
+
+
+def test_in_place_the_forecast_looks_at_the_code_that_is_there(trained: Project) -> None:
+    done = trained.repro("replay", "last", "--in-place", "--dry-run")
+
+    assert done.returncode == 1
+    assert "git tree" in done.stderr
+    assert len(trained.git("for-each-ref", "refs/repro").splitlines()) == 1
 
 
 def test_a_missing_input_is_refused(trained: Project) -> None:
@@ -318,14 +401,27 @@ def test_a_truncated_archive_is_refused(trained: Project, other: Project, tmp_pa
         assert "Traceback" not in done.stderr
 
 
-def test_a_record_that_leads_outside_is_refused(
-    trained: Project, other: Project, tmp_path: Path
+FORGED = [
+    pytest.param(lambda r: r["definition"].update(folder="../../../escaped"), id="folder"),
+    pytest.param(lambda r: r.update(id="../../x"), id="id"),
+    pytest.param(lambda r: r["definition"]["code"].update(tree="--output=escaped"), id="tree"),
+    pytest.param(lambda r: r["definition"].update(hidden=[99]), id="hidden"),
+    pytest.param(lambda r: r["definition"].update(command=[]), id="no command"),
+    pytest.param(lambda r: r["definition"].update(command=["a\\qb"]), id="no path's text"),
+    pytest.param(lambda r: r["definition"].update(command=["a\\x00b"]), id="zero byte"),
+    pytest.param(lambda r: r["observation"].update(reason="\x1b[2J"), id="escape"),
+]
+
+
+@pytest.mark.parametrize("forge", FORGED)
+def test_a_forged_record_is_refused(
+    trained: Project, other: Project, tmp_path: Path, forge: Callable[[Any], object]
 ) -> None:
     archive = packed(trained, tmp_path / "it.repro.tar")
     with tarfile.open(archive) as opened:
         names = {one: opened.extractfile(one).read() for one in opened.getnames()}  # type: ignore[union-attr]
     plain = json.loads(names["run.json"])
-    plain["definition"]["folder"] = "../../../escaped"
+    forge(plain)
     _write(tmp_path / "run.json", plain)
     with tarfile.open(archive, "w") as opened:
         for name, text in {**names, "run.json": (tmp_path / "run.json").read_bytes()}.items():
@@ -333,10 +429,14 @@ def test_a_record_that_leads_outside_is_refused(
             info.size = len(text)
             opened.addfile(info, io.BytesIO(text))
 
-    done = other.repro("replay", archive)
+    before = {path for path in tmp_path.rglob("*") if ".repro" not in path.parts}
 
-    assert done.returncode == 2
-    assert "outside" in done.stderr
+    for command in (["replay", archive], ["diff", archive, archive], ["show", archive]):
+        done = other.repro(*command)
+        assert "report this" not in done.stderr
+        assert "\x1b" not in done.stdout + done.stderr
+    assert other.repro("replay", archive).returncode == 2
+    assert {path for path in tmp_path.rglob("*") if ".repro" not in path.parts} == before
 
 
 def _write(file: Path, plain: dict[str, Any]) -> None:

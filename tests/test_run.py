@@ -8,7 +8,6 @@ import os
 import pty
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -485,13 +484,51 @@ def test_who_reads_no_more_ends_the_command_as_in_a_shell(project: Project) -> N
     assert status == 128 + signal.SIGPIPE
 
 
-def test_a_process_left_in_the_background_does_not_hold_the_run(project: Project) -> None:
-    begun = time.monotonic()
+def test_what_is_left_in_the_background_is_waited_for_and_recorded(project: Project) -> None:
+    script = "(sleep 2.5; echo late; echo 1 > made) & echo early"
 
-    project.run("--", "sh", "-c", "sleep 60 & echo $! > pid")
+    done = project.repro("run", "--", "sh", "-c", script)
+
+    assert done.stdout == "early\nlate\n"
+    assert "left running" in done.stderr
+    assert [file["path"] for file in project.record()["outputs"]] == ["made"]
+
+
+def test_waiting_for_the_background_ends_with_ctrl_c(project: Project) -> None:
+    script = "sleep 60 & echo $! > pid; echo started"
+
+    with project.started("run", "--", "sh", "-c", script, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        process.stderr.readline()  # that it waits
+        process.send_signal(signal.SIGINT)
+        status = process.wait(30)
 
     os.kill(int((project.folder / "pid").read_text()), signal.SIGKILL)
-    assert time.monotonic() - begun < 30
+    assert status == 0
+
+
+def test_a_hang_up_under_nohup_ends_nothing(project: Project) -> None:
+    script = "echo started; sleep 1; echo survived > made"
+    command = ["nohup", *project.command("run", "--", "sh", "-c", script)]
+
+    with subprocess.Popen(
+        command, cwd=project.folder, env=project.environ, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGHUP)
+        status = process.wait(30)
+
+    assert status == 0
+    assert (project.folder / "made").exists()
+
+
+def test_a_hang_up_reaches_the_command_otherwise(project: Project) -> None:
+    with project.started("run", "--", "sh", "-c", "echo started; exec sleep 60") as process:
+        process.send_signal(signal.SIGHUP)
+        status = process.wait(30)
+
+    assert status == 128 + signal.SIGHUP
 
 
 def test_the_launcher_s_image_digest_enters_the_record_or_is_refused(project: Project) -> None:

@@ -146,7 +146,7 @@ def changed(top: Path, was: str, now: str) -> dict[str, str] | None:
     Returns:
         None where one of them is not kept here.
     """
-    options = ("-r", "-z", "--no-renames", "--name-status")
+    options = ("-r", "-z", "--no-renames", "--name-status", "--end-of-options")
     try:
         told = git.run(top, "diff-tree", *options, was, now)
     except NoCodeError:
@@ -155,6 +155,19 @@ def changed(top: Path, was: str, now: str) -> dict[str, str] | None:
         return None
     words = os.fsdecode(told.stdout).split("\0")
     return dict(zip(words[1::2], (KINDS.get(letter, "changed") for letter in words[::2])))
+
+
+def adopt(top: Path, run_id: str, tree: str) -> bool:
+    """Keep a tree that is here for another run too; return whether it is here.
+
+    Raises:
+        ReproError: There is no ref for such an id.
+    """
+    try:
+        made = git.run(top, "update-ref", ref_of(run_id), tree)
+    except NoCodeError:
+        return False
+    return made.returncode == 0
 
 
 def forget(top: Path, run_id: str) -> None:

@@ -222,7 +222,7 @@ def _look(top: Path, change: _Change, limit_bytes: int) -> tuple[int, str]:
         return 0, "it is a git repository and no submodule"
     if not S_ISREG(status.st_mode) and not S_ISLNK(status.st_mode):
         return 0, "it is neither a file nor a link"
-    if change.is_new and is_secret(os.fsdecode(change.path)):
+    if is_secret(os.fsdecode(change.path)):
         return status.st_size, "it may hold secrets"
     if status.st_size > limit_bytes:
         return status.st_size, f"it is over {limit_bytes} bytes"

@@ -11,6 +11,7 @@ from repro_env.records.finding import NO, UNKNOWN, YES, Finding, compared
 from repro_env.records.observation import Content, File
 from repro_env.records.record import Record
 
+PRINTED = "standard output"
 MOST_NAMED = 3  # parts of one file, in a sentence
 
 
@@ -38,7 +39,7 @@ def runs(was: Record, now: Record) -> Comparison:
     """
     outputs = list(_outputs(was, now))
     differences = [
-        *_code(was.definition, now.definition),
+        *code(was.definition, now.definition),
         *_inputs(was, now),
         *environment.compare(
             was.definition, was.observation.host, now.definition, now.observation.host
@@ -49,7 +50,8 @@ def runs(was: Record, now: Record) -> Comparison:
     return Comparison(was.id, now.id, _verdict(outputs), differences)
 
 
-def _code(was: Definition, now: Definition) -> Iterator[Finding]:
+def code(was: Definition, now: Definition) -> Iterator[Finding]:
+    """Compare the commands and the code that they ran."""
     for what, of in _OF_COMMAND:
         yield from compared(
             what, of(was), of(now), YES, "another program, or told otherwise", "code"
@@ -63,6 +65,11 @@ def _code(was: Definition, now: Definition) -> Iterator[Finding]:
     yield from compared("git commit", was.code.commit, now.code.commit, NO, why, "code")
     why = "the tree does not hold these files"
     yield from compared("left out", was.code.left_out, now.code.left_out, UNKNOWN, why, "code")
+    for one in (*was.code.submodules, *now.code.submodules):
+        if one.is_dirty:
+            why = "its changes are not kept, so they can't be compared"
+            yield Finding("code", one.path, "changed", "changed", UNKNOWN, why)
+            break
     yield from compared("submodules", was.code.submodules, now.code.submodules, YES, why, "code")
 
 
@@ -88,6 +95,9 @@ def _said(file: File | None) -> str:
 def _outputs(was: Record, now: Record) -> Iterator[Finding]:
     found = was.observation.exit_status, now.observation.exit_status
     yield from compared("exit status", *found, YES, "", "outputs")
+    yield from compared("deleted", was.deleted, now.deleted, YES, "", "outputs")
+    yield from compared("missing", was.missing, now.missing, YES, "", "outputs")
+    yield from _printed(was, now)
     before = {file.path: file for file in was.outputs}
     after = {file.path: file for file in now.outputs}
     for path, other in _pairs(before, after):
@@ -97,6 +107,21 @@ def _outputs(was: Record, now: Record) -> Iterator[Finding]:
             yield Finding("outputs", path if first else other, *only, YES, "")
         elif (first.kind, first.sha256) != (second.kind, second.sha256) or _is_unknown(first):
             yield _of_files(first, second)
+
+
+def _printed(was: Record, now: Record) -> Iterator[Finding]:
+    """Compare what the commands printed: it counts where it is all that they made."""
+    found = _log(was, "stdout.log"), _log(now, "stdout.log")
+    if was.outputs or now.outputs:
+        why = "times and paths may be in it: it does not count where there are outputs"
+        yield from compared(PRINTED, *found, NO, why, "outputs")
+    else:
+        why = "neither run has outputs, so what they printed is compared"
+        yield from compared(PRINTED, *found, YES, why, "outputs")
+
+
+def _log(record: Record, name: str) -> str:
+    return next((log.sha256[:12] for log in record.observation.logs if log.name == name), "none")
 
 
 def _pairs(before: Iterable[str], after: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -154,4 +179,4 @@ def _parts(was: Content, now: Content) -> str:
 def _verdict(outputs: Sequence[Finding]) -> Verdict:
     if any(one.can_change_bits != NO for one in outputs):
         return DIFFERENT
-    return IDENTICAL_CONTENT if outputs else IDENTICAL_BYTES
+    return IDENTICAL_CONTENT if any(one.what != PRINTED for one in outputs) else IDENTICAL_BYTES

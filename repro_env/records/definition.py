@@ -7,6 +7,13 @@ from typing import Annotated, Literal, Union
 from msgspec import Meta, Struct
 
 Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="sha256, in hex")]
+RunId = Annotated[str, Meta(pattern="^[0-9A-Za-z_-]{1,64}$", description="the name of a run")]
+GitId = Annotated[
+    str, Meta(pattern="^([0-9a-f]{40}|[0-9a-f]{64})$", description="git's id of an object")
+]
+MaybeGitId = Annotated[
+    str, Meta(pattern="^([0-9a-f]{40}|[0-9a-f]{64})?$", description="git's id, or empty")
+]
 PathText = Annotated[str, Meta(description="a path; bytes that don't print are written as \\xNN")]
 
 
@@ -54,7 +61,7 @@ class Submodule(Strict, frozen=True):
     """
 
     path: PathText
-    commit: str
+    commit: MaybeGitId
     is_dirty: bool
 
 
@@ -72,11 +79,11 @@ class Code(Known, frozen=True):
         submodules: Repositories inside.
     """
 
-    tree: str
-    commit: str
+    tree: GitId
+    commit: MaybeGitId
     branch: str
     is_dirty: bool
-    pushed: str
+    pushed: MaybeGitId
     remote: str
     left_out: list[LeftOut]
     submodules: list[Submodule]

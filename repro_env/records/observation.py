@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, Union
 
-from repro_env.records.definition import Digest, Known, PathText, Strict, Unavailable
+from repro_env.records.definition import Digest, Known, PathText, RunId, Strict, Unavailable
 
 
 class Gpu(Strict, frozen=True):
@@ -73,7 +73,7 @@ class Process(Strict, frozen=True):
         command: Its arguments, secrets left out.
         python: The interpreter's version.
         ended: How: `exit`, `exec`, `SIGTERM`; empty where that was not seen.
-        packages: Where it looked for packages.
+        path: Where it looked for modules.
         libraries: Frameworks that it had loaded, with their versions.
         seed: What it drew from.
         place: Which of the run's processes it was; empty for the main one.
@@ -93,7 +93,7 @@ class Process(Strict, frozen=True):
     command: list[str]
     python: str
     ended: str
-    packages: list[PathText]
+    path: list[PathText]
     libraries: dict[str, str]
     seed: Union[int, Unavailable]
     place: str
@@ -141,7 +141,7 @@ class Origin(Strict, frozen=True):
         digest: Digest of its record.
     """
 
-    id: str
+    id: RunId
     definition_digest: Digest
     digest: Digest
 

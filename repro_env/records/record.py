@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import Final, Literal
 
 import msgspec
 import rfc8785
 
-from repro_env import __version__
+from repro_env import __version__, paths
 from repro_env.errors import RecordError
-from repro_env.records.definition import Definition, Digest, PathText, Strict
+from repro_env.records.definition import Definition, Digest, PathText, RunId, Strict
 from repro_env.records.observation import File, Observation
 
 FORMAT: Final = 1
@@ -47,7 +48,7 @@ class Record(Strict, frozen=True):
 
     format: Literal[1]
     digest: Digest
-    id: str
+    id: RunId
     state: Literal["running", "complete"]
     written_by: str
     definition: Definition
@@ -96,11 +97,12 @@ def from_bytes(text: bytes, name: str = "the record") -> Record:
         )
     try:
         record = msgspec.json.decode(text, type=Record)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise _damaged(name, str(error)) from None
     plain = text.replace(record.digest.encode(), NO_DIGEST.encode(), 1)
     if hashlib.sha256(plain).hexdigest() != record.digest:
         raise _damaged(name, "its digest is not that of its bytes")
+    _check_texts(text, record, name)
     return record
 
 
@@ -113,10 +115,34 @@ def schema() -> str:
     return json.dumps(msgspec.json.schema(Record), indent=2) + "\n"
 
 
+def _check_texts(text: bytes, record: Record, name: str) -> None:
+    """Refuse what a terminal would obey, and what stands for no path: a stranger may have sent it.
+
+    Every text that we write prints, so JSON has nothing to escape in it but quotes and backslashes.
+    """
+    plain = text.replace(b"\\\\", b"").decode()
+    if re.search(r"\\[bfnrtu]", plain) or not plain.replace("\n", "").isprintable():
+        raise _damaged(name, "it holds what does not print")
+    definition = record.definition
+    texts = [*definition.command, definition.folder, record.observation.working_folder]
+    texts += [*definition.parameters.values(), *definition.variables.values(), *definition.outputs]
+    texts += [one.path for one in definition.inputs]
+    texts += [one.path for one in (*record.inputs, *record.outputs)]
+    try:
+        if any("\0" in paths.from_text(one) for one in texts):
+            raise ValueError("a path holds a zero byte")
+    except ValueError as error:
+        raise _damaged(name, str(error)) from None
+    if not definition.command or any(
+        at not in range(len(definition.command)) for at in definition.hidden
+    ):
+        raise _damaged(name, "its command is empty, or hides an argument that it does not have")
+
+
 def _version(text: bytes) -> int | None:
     try:
         return msgspec.json.decode(text, type=_Versioned).format
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
 
 

@@ -85,7 +85,7 @@ def _definition(
             name: paths.to_text(text) for name, text in sorted(environ.items()) if name in names
         },
         knobs=NOT_YET,
-        code=request.code or _code(request.folder, run_id),
+        code=_code(request, run_id, top),
         image=surroundings.image(environ),
         packages=NOT_YET,
         inputs=[files.summary(path, each) for path, each in found.items()],
@@ -126,7 +126,7 @@ def input_files(path: str, folder: Path, progress: Progress) -> list[File]:
     done = progress("digesting inputs", files.size(names, folder))
     found = files.describe(names, folder, done, follow=True)
     for file in found:
-        if file.kind == "unreadable" and isinstance(file.content, Unavailable):
+        if file.kind in ("unreadable", "special") and isinstance(file.content, Unavailable):
             raise RecordError(
                 f"--in {path!r}: {file.path!r} can't be read: {file.content.reason}",
                 hint="mend that, or leave it out",
@@ -134,7 +134,23 @@ def input_files(path: str, folder: Path, progress: Progress) -> list[File]:
     return found
 
 
-def _code(folder: Path, run_id: str) -> Code | Unavailable:
+def look_at_code(folder: Path) -> Code | Unavailable:
+    """Return the code that is in a folder now, as `begin` would keep it, and keep it not."""
+    run_id = f"look-{os.urandom(8).hex()}"
+    found = _kept(folder, run_id)
+    if not isinstance(found, Unavailable):
+        code.forget(folder, run_id)
+    return found
+
+
+def _code(request: Request, run_id: str, top: Path) -> Code | Unavailable:
+    if request.code is None:
+        return _kept(request.folder, run_id)
+    code.adopt(top, run_id, request.code.tree)  # where it is not here, its bundle is
+    return request.code
+
+
+def _kept(folder: Path, run_id: str) -> Code | Unavailable:
     try:
         kept = code.keep(folder, run_id, CODE_LIMIT_BYTES)
     except code.NoCodeError as error:

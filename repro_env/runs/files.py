@@ -147,10 +147,12 @@ def manifest(files: Iterable[File]) -> bytes:
         https://www.gnu.org/software/coreutils/manual/html_node/cksum-output-modes.html
     """
     regular = [file for file in files if file.kind == "file"]
-    return b"".join(_line(os.fsencode(paths.from_text(file.path)), file) for file in regular)
+    return b"".join(
+        _manifest_line(os.fsencode(paths.from_text(file.path)), file) for file in regular
+    )
 
 
-def _line(name: bytes, file: File) -> bytes:
+def _manifest_line(name: bytes, file: File) -> bytes:
     escaped = name.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
     mark = b"\\" if escaped != name else b""
     return mark + file.sha256.encode() + b"  " + escaped + b"\n"
@@ -192,7 +194,7 @@ def _file(name: str, found: digest.FileDigest | OSError) -> File:
         kind="file",
         size_bytes=found.size_bytes,
         sha256=found.sha256,
-        content=_content(found.content) if found.content else Unavailable(found.by_bytes),
+        content=_content(found.content) if found.content else Unavailable(_line(found.by_bytes)),
     )
 
 
@@ -201,8 +203,15 @@ def _content(content: digest.Content) -> Content:
     return Content(
         format=content.format,
         digest=content.digest,
-        parts=[Part(one.name, one.dtype, list(one.shape), one.digest) for one in parts],
+        parts=[
+            Part(_line(one.name), _line(one.dtype), list(one.shape), one.digest) for one in parts
+        ],
     )
+
+
+def _line(name: str) -> str:
+    """Return a name as it is if it prints, which nearly all do."""
+    return name if name.isprintable() else paths.to_text(name)
 
 
 def _other(folder: Path, name: str, kind: str) -> File:

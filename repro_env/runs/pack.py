@@ -35,11 +35,13 @@ class Opened(NamedTuple):
 
     Args:
         record: The run's record.
+        text: The bytes of its file.
         bundle: Its code; None where none was kept.
         inputs: The folder of its inputs, by digest.
     """
 
     record: Record
+    text: bytes
     bundle: Path | None
     inputs: Path
 
@@ -67,8 +69,11 @@ def write(packed: Record, record_file: Path, top: Path, target: Path, with_input
         with tempfile.TemporaryDirectory() as folder, tarfile.open(part, "w") as archive:
             _add(archive, RECORD, record_file)
             if not isinstance(packed.definition.code, Unavailable):
-                checkout.write_bundle(top, packed.id, Path(folder, BUNDLE))
-                _add(archive, BUNDLE, Path(folder, BUNDLE))
+                bundle = record_file.with_name(BUNDLE)  # of a run that came in an archive
+                if not bundle.exists():
+                    bundle = Path(folder, BUNDLE)
+                    checkout.write_bundle(top, packed.id, bundle)
+                _add(archive, BUNDLE, bundle)
             if with_inputs:
                 _add_inputs(archive, packed)
         part.replace(target)
@@ -88,6 +93,8 @@ def opened(file: Path) -> Iterator[Opened]:
     Raises:
         RecordError: It is damaged, or holds what none of ours holds.
     """
+    if not file.is_file():
+        raise RecordError(f"there is no archive at {str(file)!r}", hint="look at its name")
     with tempfile.TemporaryDirectory(prefix="repro-") as name:
         folder = Path(name)
         (folder / "inputs").mkdir()
@@ -104,7 +111,7 @@ def opened(file: Path) -> Iterator[Opened]:
             raise _refused(file, str(error.strerror)) from None
         bundle = folder / BUNDLE
         unpacked = record.from_bytes(text, repr(str(file)))
-        yield Opened(unpacked, bundle if bundle.exists() else None, folder / "inputs")
+        yield Opened(unpacked, text, bundle if bundle.exists() else None, folder / "inputs")
 
 
 def _members(archive: tarfile.TarFile, file: Path) -> list[tarfile.TarInfo]:

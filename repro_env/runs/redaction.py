@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 HIDDEN = "***"
 SHORTEST = 6  # characters: shorter values of variables are in everybody's arguments
+_PLAIN = {"PWD", "OLDPWD"}  # no password
 _WORDS = {
     "auth",
     "authorization",
@@ -20,6 +21,7 @@ _WORDS = {
     "token",
 }
 _PAIRS = {"apikey", "accesskey", "privatekey", "secretkey", "authkey", "accountkey"}
+_USERS = ("-u", "--user")  # as of curl: NAME:PASSWORD
 _HARMLESS = {"dir", "file", "path", "type"}  # as `--password-file`: where one is
 # Tokens that show by their form: of GitHub, GitLab, OpenAI and Anthropic, Hugging Face, Slack, AWS.
 _FORMS = re.compile(
@@ -27,15 +29,23 @@ _FORMS = re.compile(
     r"|xox[abprs]-[\w-]{10,}|AKIA[0-9A-Z]{12,})"
 )
 _NAMED = re.compile(r"\$\{(\w+)\}")
-_USER = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^/\s@]+@", re.I)
-_ASSIGNED = re.compile(r"([A-Za-z_][\w.-]*)([=:]\s*)((?:'[^']*')|(?:\"[^\"]*\")|[^\s'\";&|]+)")
+_BEARER = re.compile(r"\b(Authorization:\s*)?(Bearer|Basic|Token)\s+[\w.~+/=-]{4,}", re.I)
+_USER = re.compile(r"(\b[a-z][a-z0-9+.-]*://)(?:[^/\s@]+|[^\s@/]*:[^\s@]*)@", re.I)
+# NAME=VALUE, NAME: VALUE, "NAME": "VALUE", NAME = "VALUE"; quoted pieces of a shell's word too.
+_QUOTED = r"'[^']*'|\"[^\"]*\""
+_ASSIGNED = re.compile(
+    rf"([A-Za-z_][\w.-]*)([\"']?(?:\s*[=:]\s*(?=[\"'])|[=:]\s*))"
+    rf"((?:{_QUOTED}|\\.|[^\s'\";&|,}}\\])+)"
+)
 
 
 def is_secret(name: str) -> bool:
     """Say whether a variable or an option of this name holds a secret."""
     words = [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", name)]
-    if not words or words[-1] in _HARMLESS:
+    if not words or words[-1] in _HARMLESS or name in _PLAIN:
         return False
+    if re.fullmatch(r"[A-Z0-9_]+_KEY", name):  # as variables are named
+        return True
     pairs = {first + second for first, second in zip(words, words[1:])}
     return not _WORDS.isdisjoint(words) or not _PAIRS.isdisjoint(pairs | set(words))
 
@@ -57,10 +67,11 @@ def redact(command: Sequence[str], environ: Mapping[str, str]) -> tuple[list[str
         if is_secret(name) and len(value) >= SHORTEST and not value.isspace()
     }
     kept: list[str] = []
-    is_value = False  # of the option before it
+    option = ""  # of which the next word is the value
     for word in command:
-        kept.append(_without_values(word, values) if not is_value else _value(word, values))
-        is_value = word.startswith("-") and "=" not in word and is_secret(word)
+        kept.append(_value(word, option, values) if option else _without_values(word, values))
+        is_option = word.startswith("-") and "=" not in word
+        option = word if is_option and (word in _USERS or is_secret(word)) else ""
     return kept, [at for at, word in enumerate(command) if kept[at] != word]
 
 
@@ -72,7 +83,10 @@ def fill_in(command: Sequence[str], hidden: Sequence[int], environ: Mapping[str,
     return filled
 
 
-def _value(word: str, values: Mapping[str, str]) -> str:
+def _value(word: str, option: str, values: Mapping[str, str]) -> str:
+    if option in _USERS:
+        user, sign, _ = word.partition(":")
+        return f"{user}:{HIDDEN}" if sign else word
     return f"${{{values[word]}}}" if word in values else HIDDEN
 
 
@@ -80,6 +94,7 @@ def _without_values(word: str, values: Mapping[str, str]) -> str:
     for value in sorted(values, key=len, reverse=True):
         word = word.replace(value, f"${{{values[value]}}}")
     word = _FORMS.sub(HIDDEN, _USER.sub(rf"\1{HIDDEN}@", word))
+    word = _BEARER.sub(rf"\1\2 {HIDDEN}", word)
     return _ASSIGNED.sub(_assigned, word)
 
 

@@ -13,15 +13,18 @@ import select
 import selectors
 import signal
 import subprocess
+import sys
 import termios
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, NamedTuple
 
 PIECE = 1 << 16
-PATIENCE_S = 1.0  # for output of processes that outlive the command
+PATIENCE_S = 1.0
 POLL_S = 0.05
+WAITING = "repro: waiting for processes that the command has left running (Ctrl-C: no longer)\n"
 
 
 class Kept(NamedTuple):
@@ -51,16 +54,25 @@ class Relay:
         self.stdout = _Stream(folder / "stdout.log", outputs[0])
         self.stderr = _Stream(folder / "stderr.log", outputs[1])
         self._streams = (self.stdout, self.stderr)
+        self._is_interrupted = False
 
     def wait(self, process: subprocess.Popen[bytes]) -> int:
-        """Pass on what the command prints until it ends, and return its status."""
+        """Pass on what the command prints until it ends, and return its status.
+
+        What it has left running may go on printing: that is waited for too, as a pipe in a shell
+        waits, until Ctrl-C.
+        """
         handler = signal.signal(signal.SIGWINCH, lambda *_: self._resize())
         try:
             with selectors.DefaultSelector() as selector:
                 for stream in self._streams:
                     stream.start()
                     selector.register(stream.source, selectors.EVENT_READ, stream)
-                self._pass_on(process, selector)
+                while selector.get_map() and process.poll() is None:
+                    self._pass_on(selector)
+                if process.poll() is not None:
+                    with self._until_interrupted():
+                        self._pass_on_the_rest(selector)
         finally:
             signal.signal(signal.SIGWINCH, handler)
         return process.wait()
@@ -69,15 +81,32 @@ class Relay:
         """End the copies and return them."""
         return [stream.close() for stream in self._streams]
 
-    def _pass_on(self, process: subprocess.Popen[bytes], selector: selectors.BaseSelector) -> None:
-        until = float("inf")
-        while selector.get_map() and time.monotonic() < until:
-            ready = selector.select(POLL_S)
-            for key, _ in ready:
-                if not key.data.pass_on():
-                    selector.unregister(key.fileobj)
-            if until == float("inf") and process.poll() is not None:
-                until = time.monotonic() + PATIENCE_S
+    def _pass_on(self, selector: selectors.BaseSelector) -> None:
+        for key, _ in selector.select(POLL_S):
+            if not key.data.pass_on():
+                selector.unregister(key.fileobj)
+
+    def _pass_on_the_rest(self, selector: selectors.BaseSelector) -> None:
+        say_at = time.monotonic() + PATIENCE_S
+        while selector.get_map() and not self._is_interrupted:
+            self._pass_on(selector)
+            if time.monotonic() > say_at:
+                say_at = float("inf")
+                sys.stderr.write(WAITING)
+                sys.stderr.flush()
+
+    @contextmanager
+    def _until_interrupted(self) -> Iterator[None]:
+        def interrupt(*_: object) -> None:
+            self._is_interrupted = True
+
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        handlers = {number: signal.signal(number, interrupt) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, before in handlers.items():
+                signal.signal(number, before)
 
     def _resize(self) -> None:
         for stream in self._streams:

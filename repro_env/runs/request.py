@@ -71,6 +71,8 @@ def environ_of(request: Request, environ: Mapping[str, str]) -> dict[str, str]:
     settings.is_disabled(wanted)
     kept = {name: value for name, value in wanted.items() if not name.startswith(PARAMETER)}
     handed = {PARAMETER + name: value for name, value in request.parameters.items()}
+    if request.top is not None:  # git must not find the project around the copy
+        handed["GIT_CEILING_DIRECTORIES"] = str(request.top.parent)
     return {**kept, **handed}
 
 

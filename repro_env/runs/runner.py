@@ -12,13 +12,13 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from repro_env import doctor, hook, paths
+from repro_env import paths
 from repro_env.errors import CommandError
 from repro_env.launch import Launched, launch
 from repro_env.records import record
-from repro_env.records.observation import File, Log, main_of
+from repro_env.records.observation import File, Log, Process, main_of
 from repro_env.records.record import Record
-from repro_env.runs import files, seen, store, surroundings
+from repro_env.runs import files, remarks, seen, store, surroundings
 from repro_env.runs.beginning import Progress, begin, now
 from repro_env.runs.files import Stamp
 from repro_env.runs.relay import Kept, Relay
@@ -99,11 +99,14 @@ def run(
         after = _outputs(request, before, progress)
         running = before.running | runs.running()
         notes = [
-            *_notes_of_processes(ran.launched),
+            *remarks.of_code(before.record.definition.code),
+            *remarks.of_processes(ran.launched),
             *_notes_of_files(request, before, after, ran),
-            *_notes_of_others(request, running - {folder.name}),
+            *remarks.of_others(request, running - {folder.name}),
         ]
-        ended = _end(before.record, ran, after, notes, environ)
+        processes = seen.processes(ran.launched.reports, environ)
+        notes += remarks.of_path(request, runs.project, processes)
+        ended = _end(before.record, ran, after, notes, processes)
         store.write(folder, ended)
         with suppress(OSError):  # a convenience: the record has it all
             (folder / MANIFEST).write_bytes(files.manifest(ended.outputs))
@@ -118,7 +121,7 @@ def _prepare(
         store.write(folder, begun)
         return _Before(
             record=begun,
-            stamps={} if request.outputs else files.scan(request.folder, _skip),
+            stamps=_stamps_of_outputs(request),
             inputs=_input_stamps(request, begun),
             running=runs.running(),
         )
@@ -153,6 +156,14 @@ def _run(
     return _Ran(launched, streams.close(), round(time.monotonic() - started, 3))
 
 
+def _stamps_of_outputs(request: Request) -> dict[str, Stamp]:
+    """Return how everything stands that may be an output."""
+    if not request.outputs:
+        return files.scan(request.folder, _skip)
+    names = [name for path in request.outputs for name in files.below(path, request.folder)]
+    return {name: files.stamp(request.folder / name) for name in names}
+
+
 def _outputs(request: Request, before: _Before, progress: Progress) -> _After:
     """Digest what `--out` named, or what the command made or changed below its folder."""
     unseen: list[str] = []
@@ -178,14 +189,14 @@ def _outputs(request: Request, before: _Before, progress: Progress) -> _After:
 
 
 def _end(
-    begun: Record, ran: _Ran, after: _After, notes: list[str], environ: Mapping[str, str]
+    begun: Record, ran: _Ran, after: _After, notes: list[str], processes: list[Process]
 ) -> Record:
-    processes = seen.processes(ran.launched.reports, environ)
     main = main_of(processes)
+    folders = [path for path in main.path if path.endswith(remarks.PACKAGES)] if main else []
     definition = replace(
         begun.definition,
         knobs=seen.knobs_of(processes),
-        packages=surroundings.packages(map(paths.from_text, main.packages) if main else ()),
+        packages=surroundings.packages(map(paths.from_text, folders)),
     )
     status = ran.launched.status
     observation = replace(
@@ -209,26 +220,15 @@ def _end(
     )
 
 
-def _notes_of_processes(launched: Launched) -> list[str]:
-    """Say which knobs did not take effect, and which Pythons have no hook."""
-    notes: dict[str, None] = {}
-    for report in launched.reports:
-        for row in doctor.judge(report):
-            if row.advice:
-                notes[f"{row.knob}: {row.verdict}: {row.why}; {row.advice}"] = None
-    for python in dict.fromkeys(one.path for one in launched.strangers):
-        if not hook.is_in(python):
-            notes[f"{python} has no hook, so it was not seeded: repro hook install {python}"] = None
-    if len(launched.reports) > seen.MOST:
-        notes[f"of {len(launched.reports)} Python processes the record has {seen.MOST}"] = None
-    return [paths.to_text(note) for note in notes]
-
-
 def _notes_of_files(request: Request, before: _Before, after: _After, ran: _Ran) -> list[str]:
     stamps = _input_stamps(request, before.record)
     changed, _ = files.changed(before.inputs, stamps)
     notes = [f"the input {paths.to_text(path)} was changed during the run" for path in changed]
     notes += [f"--out {path}: the command did not make it" for path in after.missing]
+    if request.outputs:
+        written = {name: files.stamp(request.folder / name) for name in before.stamps}
+        stale = [name for name, was in before.stamps.items() if was.inode and written[name] == was]
+        notes += [f"--out {paths.to_text(name)}: the command did not touch it" for name in stale]
     notes += [f"{path} can't be read, so outputs in it are not known" for path in after.unseen]
     notes += [
         f"the output {file.path} can't be read" for file in after.outputs if not _is_read(file)
@@ -239,15 +239,6 @@ def _notes_of_files(request: Request, before: _Before, after: _After, ran: _Ran)
         if not kept.is_complete
     ]
     return notes
-
-
-def _notes_of_others(request: Request, others: set[str]) -> list[str]:
-    if request.outputs:
-        return []
-    return [
-        f"run {other} was under way in this project: files of its may be among the outputs (--out)"
-        for other in sorted(others)
-    ]
 
 
 def _is_read(file: File) -> bool:

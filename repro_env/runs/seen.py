@@ -47,7 +47,7 @@ def _process(report: dict[str, Any], environ: Mapping[str, str]) -> Process:
         command=_words(redaction.redact(report["command"], environ)[0]),
         python=report.get("python", ""),
         ended=report["ended"],
-        packages=_words(report.get("packages", [])),
+        path=_words(map(str, report.get("path", []))),
         libraries=report.get("libraries", {}),
         seed=Unavailable("it has none") if seed is None else seed,
         place=seeds.get("place", ""),
