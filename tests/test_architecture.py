@@ -95,12 +95,14 @@ LAYERS = {
     "startup": 10,
     "doctor": 11,
     "report": 12,
-    "runs.runner": 12,
+    "runs.remarks": 12,
+    "runs.runner": 13,
+    "runs.workplace": 8,
     "jupyter": 13,
-    "running": 13,
-    "runs.replay": 13,
-    "commands": 14,
-    "cli": 15,
+    "running": 14,
+    "runs.replay": 14,
+    "commands": 15,
+    "cli": 16,
 }
 START_UP_PATH = ["errors", "legal", "settings", "seeding", "startup"]
 BARE = {"os", "sys", "_thread", "repro_env"} | {

@@ -321,7 +321,7 @@ def test_of_too_many_bytes_the_largest_files_are_left_out(repository: Repository
         "deep/.env",
     ],
 )
-def test_what_may_hold_secrets_is_left_out_unless_head_has_it(
+def test_what_may_hold_secrets_is_left_out_unless_head_has_it_so(
     repository: Repository, name: str
 ) -> None:
     repository.write({name: "token\n"})
@@ -329,12 +329,15 @@ def test_what_may_hold_secrets_is_left_out_unless_head_has_it(
     repository.git("add", "--all")
     staged = keep(repository, "staged")
     repository.commit()
-    repository.write({name: "another\n"})
     tracked = keep(repository, "tracked")
+    repository.write({name: "another\n"})
+    changed = keep(repository, "changed")
 
-    assert left_out(untracked) == left_out(staged) == {name: "it may hold secrets"}
+    for kept in (untracked, staged, changed):
+        assert left_out(kept) == {name: "it may hold secrets"}
+    assert name not in repository.files(changed.tree)
     assert name not in repository.files(untracked.tree) | repository.files(staged.tree)
-    assert repository.files(tracked.tree)[name] == "another\n"
+    assert repository.files(tracked.tree)[name] == "token\n"
     assert b"token" not in repository.git_bytes("cat-file", "-p", untracked.tree)
 
 
