@@ -69,7 +69,7 @@ def _types(top: type[msgspec.Struct]) -> list[type[msgspec.Struct]]:
 
 
 def _structs(hint: object) -> list[type[msgspec.Struct]]:
-    if inspect.isclass(hint) and issubclass(hint, msgspec.Struct):
+    if get_origin(hint) is None and inspect.isclass(hint) and issubclass(hint, msgspec.Struct):
         return [hint]
     return [inner for argument in get_args(hint) for inner in _structs(argument)]
 
@@ -94,7 +94,7 @@ def _meaning(doc: str, name: str) -> str:
 
 def _in_words(hint: object) -> str:
     names = {str: "text", int: "whole number", float: "number", bool: "true or false"}
-    if inspect.isclass(hint):
+    if get_origin(hint) is None and inspect.isclass(hint):  # on Python 3.9 `list[str]` is one too
         return names.get(hint) or f"[{hint.__name__}](#{hint.__name__.lower()})"
     kind, arguments = get_origin(hint), get_args(hint)
     if kind is list:
