@@ -11,6 +11,7 @@ from repro_env.content.verdict import Verdict
 from repro_env.records.compare import Comparison
 from repro_env.records.definition import Strict, Unavailable
 from repro_env.records.finding import Finding
+from repro_env.records.record import tidied
 from repro_env.runs.collect import Collected
 
 State = Literal["running", "interrupted", "complete", "unreadable"]
@@ -135,5 +136,5 @@ def to_json(answer: Any) -> str:
 def schema() -> str:
     """Return the JSON Schema of each answer, by name."""
     _, components = msgspec.json.schema_components(ANSWERS, ref_template="#/$defs/{name}")
-    whole = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$defs": components}
+    whole = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$defs": tidied(components)}
     return json.dumps(whole, indent=2) + "\n"

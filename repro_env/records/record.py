@@ -8,9 +8,10 @@ empty. Paths and arguments are in the text of `paths.to_text`.
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import re
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 import rfc8785
@@ -112,7 +113,19 @@ def schema() -> str:
     Source:
         https://json-schema.org/draft/2020-12/schema
     """
-    return json.dumps(msgspec.json.schema(Record), indent=2) + "\n"
+    return json.dumps(tidied(msgspec.json.schema(Record)), indent=2) + "\n"
+
+
+def tidied(schema: Any) -> Any:
+    """Return a schema whose descriptions are the same from every Python: 3.13 indents otherwise."""
+    if isinstance(schema, dict):
+        return {
+            name: inspect.cleandoc(value)
+            if name == "description" and isinstance(value, str)
+            else tidied(value)
+            for name, value in schema.items()
+        }
+    return [tidied(one) for one in schema] if isinstance(schema, list) else schema
 
 
 def _check_texts(text: bytes, record: Record, name: str) -> None:
