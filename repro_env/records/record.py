@@ -117,7 +117,7 @@ def schema() -> str:
 
 
 def tidied(schema: Any) -> Any:
-    """Return a schema whose descriptions are the same from every Python: 3.13 indents otherwise."""
+    """Return a schema that is the same from every Python and msgspec: indents, order of choices."""
     if isinstance(schema, dict):
         return {
             name: inspect.cleandoc(value)
@@ -125,7 +125,9 @@ def tidied(schema: Any) -> Any:
             else tidied(value)
             for name, value in schema.items()
         }
-    return [tidied(one) for one in schema] if isinstance(schema, list) else schema
+    if isinstance(schema, list) and all(isinstance(one, dict) for one in schema):
+        return sorted(map(tidied, schema), key=json.dumps)
+    return schema
 
 
 def _check_texts(text: bytes, record: Record, name: str) -> None:
