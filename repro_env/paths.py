@@ -19,6 +19,11 @@ def to_text(path: str | os.PathLike[str]) -> str:
     return "".join(map(_escape, name))
 
 
+def printable(text: str) -> str:
+    """Return a text as it is if it prints on one line, and else as that of a path."""
+    return text if text.isprintable() else to_text(text)
+
+
 def from_text(text: str) -> str:
     """Return the path that a text stands for: `from_text(to_text(path)) == path`.
 

@@ -345,6 +345,16 @@ def test_an_archive_is_the_same_each_time_and_never_overwritten(
     assert "is there already" in done.stderr
 
 
+def test_packing_touches_no_file_of_a_similar_name(trained: Project, tmp_path: Path) -> None:
+    part = tmp_path / "it.repro.tar.part"
+    part.write_text("mine")
+
+    packed(trained, tmp_path / "it.repro.tar")
+
+    assert part.read_text() == "mine"
+    assert {file.name for file in tmp_path.glob("*repro.tar*")} == {"it.repro.tar", part.name}
+
+
 def test_inputs_that_have_changed_are_not_packed(trained: Project, tmp_path: Path) -> None:
     trained.write("data/numbers", "4")
 

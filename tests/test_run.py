@@ -364,6 +364,23 @@ def test_names_of_any_bytes_are_kept(project: Project) -> None:
     assert record["definition"]["command"][-1] == r"latin-\xe9 two\x0alines"
 
 
+@pytest.mark.parametrize(
+    ("said", "kept"), [(r"\x1b[2J\n", r"\x1b[2J\x0a"), (r"\udce9", r"\xe9"), (r"\\", "\\")]
+)
+def test_what_a_program_says_of_itself_can_not_make_its_record_unreadable(
+    project: Project, said: str, kept: str
+) -> None:
+    code = f"""
+import sys, types
+sys.modules["torch"] = types.ModuleType("torch")
+sys.modules["torch"].__version__ = "{said}"
+"""
+
+    record = project.run("--", "python", "-c", code)
+
+    assert record["observation"]["processes"][0]["libraries"] == {"torch": kept}
+
+
 def test_special_files_are_named_and_not_opened(project: Project) -> None:
     code = """
 import os, socket

@@ -7,6 +7,7 @@ import os
 import pty
 import random
 import shlex
+import shutil
 import signal
 import subprocess
 import time
@@ -158,6 +159,18 @@ def test_gc_removes_named_and_old_runs(project: Project) -> None:
     assert json.loads(project.repro("gc", "--older-than", "1", "--json").stdout)["runs"] == []
     assert json.loads(project.repro("gc", name, "--json").stdout)["runs"] == [name]
     assert (project.folder / "made").exists()
+
+
+def test_gc_refuses_a_run_of_another_project(project: Project, tmp_path: Path) -> None:
+    project.run("--", "touch", "made")
+    name = project.record()["id"]
+    elsewhere = tmp_path / "other" / ".repro" / "runs" / name
+    shutil.copytree(project.folder / ".repro" / "runs" / name, elsewhere)
+
+    done = project.repro("gc", elsewhere / "run.json")
+
+    assert done.returncode == 2
+    assert project.record()["id"] == name
 
 
 @pytest.mark.parametrize(

@@ -71,9 +71,18 @@ def digest_of(definition: Definition) -> str:
 
 
 def to_bytes(record: Record) -> bytes:
-    """Return a record as the bytes of its file; `from_bytes(to_bytes(record))` has its digest."""
+    """Return a record as the bytes of its file; `from_bytes(to_bytes(record))` has its digest.
+
+    What does not print in it, whoever said it, is written so that it does: as paths are.
+    """
     plain = msgspec.structs.replace(record, digest=NO_DIGEST)
-    text = msgspec.json.format(msgspec.json.encode(plain), indent=1) + b"\n"
+    try:
+        text = msgspec.json.encode(plain)
+    except UnicodeEncodeError:  # bytes that are no text
+        text = b"\\n"
+    if not _prints(text):
+        text = msgspec.json.encode(_printing(msgspec.to_builtins(plain)))
+    text = msgspec.json.format(text, indent=1) + b"\n"
     digest = hashlib.sha256(text).hexdigest()
     return text.replace(NO_DIGEST.encode(), digest.encode(), 1)
 
@@ -131,12 +140,8 @@ def tidied(schema: Any) -> Any:
 
 
 def _check_texts(text: bytes, record: Record, name: str) -> None:
-    """Refuse what a terminal would obey, and what stands for no path: a stranger may have sent it.
-
-    Every text that we write prints, so JSON has nothing to escape in it but quotes and backslashes.
-    """
-    plain = text.replace(b"\\\\", b"").decode()
-    if re.search(r"\\[bfnrtu]", plain) or not plain.replace("\n", "").isprintable():
+    """Refuse what a terminal would obey, and what stands for no path: strangers send records."""
+    if not _prints(text):
         raise _damaged(name, "it holds what does not print")
     definition = record.definition
     texts = [*definition.command, definition.folder, record.observation.working_folder]
@@ -152,6 +157,20 @@ def _check_texts(text: bytes, record: Record, name: str) -> None:
         at not in range(len(definition.command)) for at in definition.hidden
     ):
         raise _damaged(name, "its command is empty, or hides an argument that it does not have")
+
+
+def _prints(text: bytes) -> bool:
+    """Say whether every text in this JSON prints: nothing but quotes and backslashes is escaped."""
+    plain = text.replace(b"\\\\", b"").decode()
+    return plain.replace("\n", "").isprintable() and not re.search(r"\\[bfnrtu]", plain)
+
+
+def _printing(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {paths.printable(name): _printing(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_printing(one) for one in value]
+    return paths.printable(value) if isinstance(value, str) else value
 
 
 def _version(text: bytes) -> int | None:

@@ -161,9 +161,10 @@ def _kept(folder: Path, run_id: str) -> Code | Unavailable:
         branch=paths.to_text(kept.branch),
         is_dirty=kept.is_dirty,
         pushed=kept.pushed,
-        remote=kept.remote,
+        remote=paths.printable(kept.remote),
         left_out=[
-            LeftOut(paths.to_text(one.path), one.size_bytes, one.reason) for one in kept.left_out
+            LeftOut(paths.to_text(one.path), one.size_bytes, paths.printable(one.reason))
+            for one in kept.left_out
         ],
         submodules=[
             Submodule(paths.to_text(one.path), one.commit, one.is_dirty) for one in kept.submodules

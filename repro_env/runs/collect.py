@@ -73,7 +73,13 @@ def collect(
 
 
 def _named(runs: Store, names: Iterable[str]) -> list[str]:
-    found = [runs.find(name).parent.name for name in names]
+    files_found = [runs.find(name) for name in names]
+    for file in files_found:
+        if file.parent.parent.resolve() != runs.runs.resolve():
+            raise RecordError(
+                f"{paths.to_text(file)} is no run of this project", hint="go to its own project"
+            )
+    found = [file.parent.name for file in files_found]
     for name in found:
         if is_running(runs.runs / name):
             raise RecordError(f"run {name} is under way", hint="wait for it, or end it")

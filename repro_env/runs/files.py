@@ -194,7 +194,7 @@ def _file(name: str, found: digest.FileDigest | OSError) -> File:
         kind="file",
         size_bytes=found.size_bytes,
         sha256=found.sha256,
-        content=_content(found.content) if found.content else Unavailable(_line(found.by_bytes)),
+        content=_content(found.content) if found.content else Unavailable(found.by_bytes),
     )
 
 
@@ -203,15 +203,8 @@ def _content(content: digest.Content) -> Content:
     return Content(
         format=content.format,
         digest=content.digest,
-        parts=[
-            Part(_line(one.name), _line(one.dtype), list(one.shape), one.digest) for one in parts
-        ],
+        parts=[Part(one.name, one.dtype, list(one.shape), one.digest) for one in parts],
     )
-
-
-def _line(name: str) -> str:
-    """Return a name as it is if it prints, which nearly all do."""
-    return name if name.isprintable() else paths.to_text(name)
 
 
 def _other(folder: Path, name: str, kind: str) -> File:

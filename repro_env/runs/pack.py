@@ -60,30 +60,29 @@ def write(packed: Record, record_file: Path, top: Path, target: Path, with_input
         RecordError: The archive is there already or can't be written, the code is not there any
             more, or an input is not what it was.
     """
-    part = target.with_name(target.name + ".part")
     if os.path.lexists(target):
         raise RecordError(
             f"{str(target)!r} is there already", hint="name another file with --output"
         )
     try:
-        with tempfile.TemporaryDirectory() as folder, tarfile.open(part, "w") as archive:
-            _add(archive, RECORD, record_file)
-            if not isinstance(packed.definition.code, Unavailable):
-                bundle = record_file.with_name(BUNDLE)  # of a run that came in an archive
-                if not bundle.exists():
-                    bundle = Path(folder, BUNDLE)
-                    checkout.write_bundle(top, packed.id, bundle)
-                _add(archive, BUNDLE, bundle)
-            if with_inputs:
-                _add_inputs(archive, packed)
-        part.replace(target)
+        # Beside the target, so that it can take its place, and under a name that nobody has.
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".repro-") as folder:
+            with tarfile.open(Path(folder, target.name), "x") as archive:
+                _add(archive, RECORD, record_file)
+                if not isinstance(packed.definition.code, Unavailable):
+                    bundle = record_file.with_name(BUNDLE)  # of a run that came in an archive
+                    if not bundle.exists():
+                        bundle = Path(folder, BUNDLE)
+                        checkout.write_bundle(top, packed.id, bundle)
+                    _add(archive, BUNDLE, bundle)
+                if with_inputs:
+                    _add_inputs(archive, packed)
+            Path(folder, target.name).replace(target)
     except OSError as error:
         raise RecordError(
             f"{str(target)!r} can't be written: {error.strerror}",
             hint="name another file with --output",
         ) from None
-    finally:
-        part.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from repro_env import probe, settings
+from repro_env import paths, probe, settings
 from repro_env.errors import RecordError
 from repro_env.records.definition import Image, Packages, Unavailable
 from repro_env.records.observation import Gpu, Host
@@ -71,7 +71,8 @@ def packages(folders: Iterable[str]) -> Packages | Unavailable:
         except OSError:
             continue
         for found in filter(None, map(_PACKAGE.fullmatch, names)):
-            versions.setdefault(re.sub(r"[-_.]+", "-", found[1]).lower(), found[2])
+            name = paths.printable(re.sub(r"[-_.]+", "-", found[1]).lower())
+            versions.setdefault(name, paths.printable(found[2]))
     if not versions:
         return Unavailable("the main process has no packages, or was not seen")
     ordered = dict(sorted(versions.items()))

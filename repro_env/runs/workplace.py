@@ -145,7 +145,7 @@ def _refuse_outside(was: Definition) -> None:
 
 def _refuse_links_out(was: Definition, top: Path, root: Path) -> None:
     """Refuse outputs that a link in the code leads out of the copy: they are the user's."""
-    for path in (was.folder, *was.outputs):
+    for path in (".", *was.outputs):
         there = top / paths.from_text(was.folder) / paths.from_text(path)
         if not Path(os.path.realpath(there)).is_relative_to(os.path.realpath(root)):
             raise _outside(path)
