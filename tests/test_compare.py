@@ -179,6 +179,50 @@ def test_what_decides_nothing_is_no_difference(name: str) -> None:
     )
 
 
+IMAGE = {
+    "status": "known",
+    "digest": "sha256:" + ZEROS,
+    "stack": "tf",
+    "base": "debian",
+    "base_digest": "sha256:1",
+    "lock": "sha256:2",
+    "requirements": "sha256:3",
+    "source_commit": "unknown",
+    "source_changed": False,
+    "drifted": [],
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "what", "decides"),
+    [
+        ({"lock": "sha256:9"}, "image's lock", "yes"),
+        ({"requirements": "sha256:9"}, "image's requirements", "yes"),
+        ({"base_digest": "sha256:9"}, "image's base digest", "yes"),
+        ({"drifted": ["git 1 2"]}, "image's drifted", "yes"),
+        ({"digest": "sha256:" + "9" * 64}, "image", "unknown"),
+    ],
+)
+def test_another_image_matters_as_far_as_its_locks_say(
+    changes: dict[str, Any], what: str, decides: str
+) -> None:
+    def inside(plain: Any) -> None:
+        plain["definition"]["image"] = IMAGE
+
+    def elsewhere(plain: Any) -> None:
+        plain["definition"]["image"] = {**IMAGE, **changes}
+
+    found = compare.runs(changed(inside), changed(elsewhere)).differences
+
+    assert [(one.what, one.can_change_bits) for one in found] == [(what, decides)]
+
+
+def test_an_image_on_one_side_alone_can_t_be_judged() -> None:
+    found = differences(lambda plain: plain["definition"].update(image=IMAGE))
+
+    assert found == [("environment", "image", "unknown")]
+
+
 def test_a_gpu_makes_its_variables_matter() -> None:
     def with_gpu(plain: Any) -> None:
         host(plain).update(gpus=[H100])
