@@ -153,4 +153,4 @@ def test_one_service_restarts_without_the_other(stack: Stack) -> None:
     stack.must("docker", "compose", "restart", "jupyter")
 
     assert stack.container("ssh").attrs["State"]["StartedAt"] == before
-    stack.must("docker", "compose", "up", "--detach", "--wait", HOST_UID="1000", HOST_GID="1000")
+    stack.up()  # waits until both are healthy; compose alone would take the image's digest away
