@@ -287,14 +287,44 @@ def test_what_a_run_deleted_or_did_not_make_counts(name: str) -> None:
     assert differences(lambda plain: plain.update({name: ["x"]})) == [("outputs", name, "yes")]
 
 
-def test_changes_in_a_submodule_are_unknown_and_not_the_same() -> None:
-    def dirty(plain: Any) -> None:
-        module = {"path": "lib", "commit": ZEROS[:40], "is_dirty": True}
-        plain["definition"]["code"]["submodules"] = [module]
+def with_submodules(*modules: tuple[str, str, bool]) -> Callable[[Any], None]:
+    """Give a record's code submodules: path, commit, whether it holds changes."""
+    names = ("path", "commit", "is_dirty")
+
+    def change(plain: Any) -> None:
+        plain["definition"]["code"]["submodules"] = [dict(zip(names, one)) for one in modules]
+
+    return change
+
+
+def test_changes_in_submodules_are_unknown_and_not_the_same() -> None:
+    dirty = with_submodules(("lib", ZEROS[:40], True), ("more", ZEROS[:40], True))
 
     found = compare.runs(changed(dirty), changed(dirty)).differences
 
-    assert [(one.what, one.can_change_bits) for one in found] == [("lib", "unknown")]
+    assert [(one.what, one.can_change_bits) for one in found] == [
+        ("lib", "unknown"),
+        ("more", "unknown"),
+    ]
+
+
+def test_which_of_two_runs_had_a_submodule_changed_is_said() -> None:
+    was = changed(with_submodules(("lib", ZEROS[:40], False)))
+    now = changed(with_submodules(("lib", ZEROS[:40], True)))
+
+    [found] = compare.runs(was, now).differences
+
+    assert (found.what, found.was, found.now) == ("lib", "as committed", "changed")
+
+
+def test_a_submodule_at_another_commit_is_other_code() -> None:
+    was = changed(with_submodules(("lib", "1" * 40, False), ("same", "3" * 40, False)))
+    now = changed(with_submodules(("lib", "2" * 40, False), ("same", "3" * 40, False)))
+
+    [found] = compare.runs(was, now).differences
+
+    assert (found.what, found.was, found.now) == ("submodule lib", "1" * 40, "2" * 40)
+    assert (found.can_change_bits, found.why) == ("yes", "other code")
 
 
 def test_the_parts_that_differ_are_named() -> None:

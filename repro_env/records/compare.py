@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from repro_env.content.verdict import DIFFERENT, IDENTICAL_BYTES, IDENTICAL_CONTENT, Verdict
 from repro_env.records import environment
-from repro_env.records.definition import Definition, Strict, Unavailable
+from repro_env.records.definition import Code, Definition, Strict, Submodule, Unavailable
 from repro_env.records.finding import NO, UNKNOWN, YES, Finding, compared
 from repro_env.records.observation import Content, File
 from repro_env.records.record import Record
 
 PRINTED = "standard output"
+CHANGED = "changed"
 MOST_NAMED = 3  # parts of one file, in a sentence
 
 
@@ -65,12 +66,28 @@ def code(was: Definition, now: Definition) -> Iterator[Finding]:
     yield from compared("git commit", was.code.commit, now.code.commit, NO, why, "code")
     why = "the tree does not hold these files"
     yield from compared("left out", was.code.left_out, now.code.left_out, UNKNOWN, why, "code")
-    for one in (*was.code.submodules, *now.code.submodules):
-        if one.is_dirty:
+    yield from _submodules(was.code, now.code)
+
+
+def _submodules(was: Code, now: Code) -> Iterator[Finding]:
+    before = {one.path: one for one in was.submodules}
+    after = {one.path: one for one in now.submodules}
+    for path in sorted({*before, *after}):
+        first, second = before.get(path), after.get(path)
+        commits = _commit(first), _commit(second)
+        yield from compared(f"submodule {path}", *commits, YES, "other code", "code")
+        states = _state(first), _state(second)
+        if CHANGED in states:
             why = "its changes are not kept, so they can't be compared"
-            yield Finding("code", one.path, "changed", "changed", UNKNOWN, why)
-            break
-    yield from compared("submodules", was.code.submodules, now.code.submodules, YES, why, "code")
+            yield Finding("code", path, *states, UNKNOWN, why)
+
+
+def _commit(module: Submodule | None) -> str:
+    return module.commit if module else "none"
+
+
+def _state(module: Submodule | None) -> str:
+    return CHANGED if module and module.is_dirty else "as committed"
 
 
 _OF_COMMAND: tuple[tuple[str, Callable[[Definition], object]], ...] = (
