@@ -11,6 +11,7 @@ import hashlib
 import inspect
 import json
 import re
+from contextlib import suppress
 from typing import Any, Final, Literal
 
 import msgspec
@@ -76,13 +77,7 @@ def to_bytes(record: Record) -> bytes:
     What does not print in it, whoever said it, is written so that it does: as paths are.
     """
     plain = msgspec.structs.replace(record, digest=NO_DIGEST)
-    try:
-        text = msgspec.json.encode(plain)
-    except UnicodeEncodeError:  # bytes that are no text
-        text = b"\\n"
-    if not _prints(text):
-        text = msgspec.json.encode(_printing(msgspec.to_builtins(plain)))
-    text = msgspec.json.format(text, indent=1) + b"\n"
+    text = msgspec.json.format(_encoded(plain), indent=1) + b"\n"
     digest = hashlib.sha256(text).hexdigest()
     return text.replace(NO_DIGEST.encode(), digest.encode(), 1)
 
@@ -157,6 +152,14 @@ def _check_texts(text: bytes, record: Record, name: str) -> None:
         at not in range(len(definition.command)) for at in definition.hidden
     ):
         raise _damaged(name, "its command is empty, or hides an argument that it does not have")
+
+
+def _encoded(record: Record) -> bytes:
+    with suppress(UnicodeEncodeError):  # where names of files are no text
+        text = msgspec.json.encode(record)
+        if _prints(text):
+            return text
+    return msgspec.json.encode(_printing(msgspec.to_builtins(record)))
 
 
 def _prints(text: bytes) -> bool:
