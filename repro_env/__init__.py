@@ -20,6 +20,7 @@ __all__ = (
     "seed_everything",
     "seed_for",
     "seed_worker",
+    "step",
     "stream",
     "tf_generator",
     "torch_generator",
@@ -32,7 +33,7 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    names = ("errors", "seed", "generators", "state")
+    names = ("errors", "seed", "generators", "stepping", "state")
     modules = (import_module(f"{__name__}.{module}") for module in names)
     value = next(getattr(module, name) for module in modules if hasattr(module, name))
     globals()[name] = value

@@ -8,6 +8,7 @@ from repro_env.generators import (
 )
 from repro_env.seed import seed_everything, seed_worker, unseeded_generators
 from repro_env.state import isolated_rng, load_rng, restore_rng, rng_state, save_rng
+from repro_env.stepping import step
 
 __version__: str
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "seed_everything",
     "seed_for",
     "seed_worker",
+    "step",
     "stream",
     "tf_generator",
     "torch_generator",

@@ -13,6 +13,7 @@ from repro_env.records.definition import Strict, Unavailable
 from repro_env.records.finding import Finding
 from repro_env.records.record import tidied
 from repro_env.runs.collect import Collected
+from repro_env.verification.outcome import Verification
 
 State = Literal["running", "interrupted", "complete", "unreadable"]
 
@@ -125,7 +126,7 @@ class Replay(Strict, frozen=True):
     compared: Union[RunsCompared, None]
 
 
-ANSWERS = (Listed, FilesCompared, RunsCompared, Replay, Collected)
+ANSWERS = (Listed, FilesCompared, RunsCompared, Replay, Collected, Verification)
 
 
 def to_json(answer: Any) -> str:

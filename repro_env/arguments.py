@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 RUN = "an id, a prefix of one, `last`, or a run.json"
+RUN_OR_VERIFY = "a verify or a run: an id, a prefix of one, or `last`, the default"
 
 
 class Command(NamedTuple):
@@ -52,9 +53,58 @@ def _days(text: str) -> float:
     raise ArgumentTypeError(f"{text!r} is not a number of days in 0..{MOST_DAYS}")
 
 
+def _attempts(text: str) -> int:
+    if text.isascii() and text.isdecimal() and 1 <= int(text) <= MOST_ATTEMPTS:
+        return int(text)
+    raise ArgumentTypeError(f"{text!r} is not a whole number in 1..{MOST_ATTEMPTS}")
+
+
+def _rate(text: str) -> float:
+    with suppress(ValueError):
+        rate = float(text)
+        if LEAST_RATE <= rate < 1:
+            return rate
+    raise ArgumentTypeError(f"{text!r} is not a share from {LEAST_RATE} up to below 1")
+
+
+def _seconds(text: str) -> float:
+    with suppress(ValueError):
+        seconds = float(text)
+        if 0 < seconds <= MOST_SECONDS:
+            return seconds
+    raise ArgumentTypeError(f"{text!r} is not a number of seconds above 0, up to {MOST_SECONDS}")
+
+
+def _jobs(text: str) -> int:
+    if text.isascii() and text.isdecimal() and 1 <= int(text) <= MOST_JOBS:
+        return int(text)
+    raise ArgumentTypeError(f"{text!r} is not a whole number in 1..{MOST_JOBS}")
+
+
 MOST_DAYS = 36500
+MOST_ATTEMPTS = 100_000
+LEAST_RATE = 0.0001  # 29,956 attempts
+MOST_SECONDS = 30_000_000
+MOST_JOBS = 256
 JSON = _flag("--json", "for machines; docs/answers.schema.json says what it holds")
+JSON_OF_RUNNING = _flag("--json", "for machines; what the command prints goes to stderr")
 DRY_RUN = "--dry-run"
+OF_A_COMMAND = [
+    _many("--in", "PATH", "inputs", "a file or folder that it reads, to be digested"),
+    _many(
+        "--out",
+        "PATH",
+        "outputs",
+        "a file or folder that it makes; without any: what it makes or changes below here",
+    ),
+    _many(
+        "--param",
+        "K=V",
+        "parameters",
+        "a parameter: it is recorded, and the command has it as REPRO_PARAM_K",
+    ),
+    (("--seed",), {"metavar": "N", "help": "instead of REPRO_SEED, or 42"}),
+]
 
 RUNS = (
     Command(
@@ -66,20 +116,7 @@ RUNS = (
         "is its exit status, which is 2 too where the record can't be made. The record is "
         ".repro/runs/ID/run.json.",
         [
-            _many("--in", "PATH", "inputs", "a file or folder that it reads, to be digested"),
-            _many(
-                "--out",
-                "PATH",
-                "outputs",
-                "a file or folder that it makes; without any: what it makes or changes below here",
-            ),
-            _many(
-                "--param",
-                "K=V",
-                "parameters",
-                "a parameter: it is recorded, and the command has it as REPRO_PARAM_K",
-            ),
-            (("--seed",), {"metavar": "N", "help": "instead of REPRO_SEED, or 42"}),
+            *OF_A_COMMAND,
             (("--reason",), {"default": "", "metavar": "TEXT", "help": "why you run it"}),
         ],
     ),
@@ -124,7 +161,71 @@ RUNS = (
             (("run",), {"metavar": "RUN", "help": f"{RUN}, or a .repro.tar"}),
             _flag("--in-place", "run in the project's folder, with the code that is there"),
             _flag(DRY_RUN, "only say whether the bits can match here"),
-            _flag("--json", "for machines; what the command prints goes to stderr"),
+            JSON_OF_RUNNING,
+        ],
+    ),
+    Command(
+        "verify",
+        "verifying:verify",
+        "[-n N | --until RATE] [--steps] [--vary FACTORS] [--jobs N] [--timeout S] [--json] "
+        "[RUN | -- COMMAND ...]",
+        "prove that a run repeats bit for bit, or name the first thing that differs",
+        "COMMAND, or the recorded RUN, is executed several times in fresh processes, each from the "
+        "same files; what an attempt makes or changes is moved to .repro/runs/ID/outputs, and your "
+        "files are put back. Compared are status, outputs, generators, and steps. Exit status: 0 "
+        "identical bytes or content, 1 different, 2 that can't be told.",
+        [
+            (("run",), {"metavar": "RUN", "nargs": "?", "help": f"{RUN}, or a .repro.tar"}),
+            (
+                ("--attempts", "-n"),
+                {"metavar": "N", "type": _attempts, "help": "how many attempts; 3 if not said"},
+            ),
+            (
+                ("--until",),
+                {
+                    "metavar": "RATE",
+                    "type": _rate,
+                    "help": "as many as show, at 95 %%, that no more than this share of runs "
+                    "differs: 0.05 takes 59; it stops at the first that differs",
+                },
+            ),
+            _flag("--steps", "compare each training step, and look closely at the first bad one"),
+            (
+                ("--vary",),
+                {
+                    "metavar": "FACTORS",
+                    "help": "change what must not matter: all, or some of hash-seed, folder, "
+                    "host-name, time-zone, locale, listing-order, addresses, load, start-time; on "
+                    "request only, since they do matter: threads, cpu, workers",
+                },
+            ),
+            (
+                ("--jobs",),
+                {
+                    "metavar": "N",
+                    "type": _jobs,
+                    "default": 1,
+                    "help": "how many attempts side by side, each with its own copy of the files",
+                },
+            ),
+            (
+                ("--timeout",),
+                {"metavar": "S", "type": _seconds, "help": "seconds after which one is ended"},
+            ),
+            *OF_A_COMMAND,
+            _flag("--restore", "only put back the files that a killed verify has kept"),
+            JSON_OF_RUNNING,
+        ],
+    ),
+    Command(
+        "report",
+        "reporting:report",
+        "[--output FILE] [RUN]",
+        "write what a verify has found, or a run, as one page",
+        "The page holds all that it shows, and loads nothing.",
+        [
+            (("run",), {"metavar": "RUN", "nargs": "?", "default": "last", "help": RUN_OR_VERIFY}),
+            (("--output", "-o"), {"metavar": "FILE", "help": "instead of ID.html"}),
         ],
     ),
     Command(

@@ -245,7 +245,7 @@ def _details(was: Record, now: Record, compared: Comparison) -> Iterator[FileDif
 
 
 def _still(record: Record, file: File) -> Path | None:
-    path = Path(paths.from_text(record.observation.working_folder), paths.from_text(file.path))
+    path = Store.of(Path.cwd()).output(record, file.path)
     if file.kind != "file" or not path.is_file() or path.stat().st_size != file.size_bytes:
         return None
     return path if digest.of_bytes(path)[1] == file.sha256 else None

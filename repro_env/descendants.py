@@ -74,6 +74,14 @@ class Descendants:
                 self._look(child, command)
 
 
+def below(pid: int) -> list[int]:
+    """Return the processes below one: its children, and theirs."""
+    found = _children(pid)
+    for child in list(found):
+        found += below(child)
+    return found
+
+
 def _children(pid: int) -> list[int]:
     found: list[int] = []
     with suppress(OSError):

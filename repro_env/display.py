@@ -17,6 +17,8 @@ from repro_env.records.finding import NO, UNKNOWN, YES, Finding
 from repro_env.records.observation import File, Host
 from repro_env.records.record import Record
 from repro_env.runs.collect import Collected
+from repro_env.verification import words as verification
+from repro_env.verification.outcome import Verification
 from repro_env.words import seconds, size
 
 WIDE = 10_000  # where no terminal cuts lines
@@ -114,6 +116,26 @@ def show_files_compared(answer: FilesCompared) -> None:
         _print(_in_words(one))
     why = f": {answer.why}" if answer.why else ""
     _print(_coloured(answer.verdict) + Text(why))
+
+
+def show_verification(found: Verification) -> None:
+    """Print what a verify has found; the last line is the verdict."""
+    table = _table("attempt", "run", "took", "varied", "verdict", "first difference")
+    for number, one in enumerate(found.attempts, 1):
+        is_reference = one.run == found.reference
+        first = one.divergences[0].text if one.divergences else one.why
+        table.add_row(
+            str(number),
+            one.run,
+            seconds(one.duration_s),
+            ", ".join(one.varied),
+            Text("the reference") if is_reference else _coloured(one.verdict),
+            _cut("timed out" if one.timed_out else first, 120),
+        )
+    _print(table)
+    for line in verification.in_words(found):
+        _print(line)
+    _print(Text("verdict: ") + _coloured(found.verdict))
 
 
 def show_collected(answer: Collected) -> None:

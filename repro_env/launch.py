@@ -27,11 +27,13 @@ class Launched(NamedTuple):
         reports: What was seen of its Python processes (`watching.Watch.look`), in the order in
             which they began; without programs that another Python program has replaced.
         strangers: Its Python processes without the hook.
+        signal: The number of a signal that came to us meanwhile; 0 if none.
     """
 
     status: int
     reports: list[dict[str, Any]]
     strangers: list[Python]
+    signal: int
 
 
 def launch(
@@ -40,8 +42,10 @@ def launch(
     *,
     folder: Path | None = None,
     reports: Path | None = None,
+    stdin: int | None = None,
     stdout: int | IO[Any] | None = None,
     stderr: int | IO[Any] | None = None,
+    prepare: Callable[[], None] | None = None,
     wait: Callable[[subprocess.Popen[bytes]], int] = lambda process: process.wait(),
 ) -> Launched:
     """Run a command until it ends.
@@ -52,8 +56,10 @@ def launch(
         folder: Where it runs; here if None.
         reports: A folder that is not there, for what its processes report meanwhile; a temporary
             one if None. It is removed.
-        stdout: Where it prints to, as for `subprocess.Popen`.
+        stdin: What it reads from, as for `subprocess.Popen`.
+        stdout: Where it prints to, likewise.
         stderr: The same for errors.
+        prepare: Called in its process just before it is executed.
         wait: What waits for it and returns its status.
 
     Raises:
@@ -65,23 +71,27 @@ def launch(
                 command,
                 env={**environ, witness.VARIABLE: str(reported)},
                 cwd=folder,
+                stdin=stdin,
                 stdout=stdout,
                 stderr=stderr,
+                preexec_fn=prepare,
             )
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
             raise CommandError(
                 f"{command[0]!r} can't be started: {getattr(error, 'strerror', None) or error}",
                 hint="name a program after --, such as: -- python train.py",
             ) from None
         descendants = Descendants()
-        with _interrupts_left_to(process):
+        with _interrupts_left_to(process) as came:
             try:
                 status = wait(process)
                 descendants.wait(PATIENCE_S)
             finally:
                 pythons = descendants.stop()
         seen = _read(reported)
-    return Launched(status, _without_replaced(seen), _without_hook(pythons, seen))
+    return Launched(
+        status, _without_replaced(seen), _without_hook(pythons, seen), came[-1] if came else 0
+    )
 
 
 @contextmanager
@@ -100,31 +110,34 @@ def _read(folder: Path) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def _interrupts_left_to(process: subprocess.Popen[bytes]) -> Iterator[None]:
+def _interrupts_left_to(process: subprocess.Popen[bytes]) -> Iterator[list[int]]:
     """Have Ctrl-C end the command, which says what it has seen, and pass other signals on to it.
 
     What is ignored stays so, as the hang-up under `nohup`.
+
+    Yields:
+        The numbers of those that came.
     """
+    came: list[int] = []
+
+    def leave(number: int, _: object) -> None:  # the terminal has sent it to the command too
+        came.append(number)
 
     def pass_on(number: int, _: object) -> None:
+        came.append(number)
         process.send_signal(number)
 
-    wanted = {signal.SIGINT: _leave, signal.SIGTERM: pass_on, signal.SIGHUP: pass_on}
+    wanted = {signal.SIGINT: leave, signal.SIGTERM: pass_on, signal.SIGHUP: pass_on}
     handlers = {
         number: signal.signal(number, handler)
         for number, handler in wanted.items()
         if signal.getsignal(number) != signal.SIG_IGN
     }
     try:
-        yield
+        yield came
     finally:
         for number, before in handlers.items():
             signal.signal(number, before)
-
-
-def _leave(number: int, _: object) -> None:
-    """Do nothing: the terminal has sent it to the command too."""
-    del number
 
 
 def _without_replaced(reports: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -26,20 +26,32 @@ def run(asked: argparse.Namespace) -> int:
     if not asked.command:
         raise CommandError("there is no command to run", hint="repro run -- python train.py")
     here = Path.cwd()
-    request = Request(
-        command=asked.command,
-        folder=here,
-        inputs=_once("--in", asked.inputs),
-        outputs=_once("--out", asked.outputs),
-        parameters=_parameters(asked.parameters),
-        reason=asked.reason,
-        seed=asked.seed,
-    )
+    request = request_of(asked, here)._replace(reason=asked.reason)
     finished = run_request(request, Store.of(here), progress)
     say_finished(finished.record)
     status = finished.record.observation.exit_status
     assert isinstance(status, int)  # it is over
     return status
+
+
+def request_of(asked: argparse.Namespace, folder: Path) -> Request:
+    """Return the request that a command line stands for.
+
+    Args:
+        asked: What was asked for.
+        folder: Where the command runs.
+
+    Raises:
+        CommandError: Something is named twice, or is no parameter.
+    """
+    return Request(
+        command=asked.command,
+        folder=folder,
+        inputs=_once("--in", asked.inputs),
+        outputs=_once("--out", asked.outputs),
+        parameters=_parameters(asked.parameters),
+        seed=asked.seed,
+    )
 
 
 def say_finished(record: Record) -> None:

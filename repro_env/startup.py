@@ -25,6 +25,10 @@ def start() -> None:
             seeding.install(seed, seeding.stop)
         elif settings.is_disabled(os.environ):
             _disable()
+        if "REPRO_TRACE" in os.environ:
+            from repro_env.trace import tracer
+
+            tracer.start(os.environ["REPRO_TRACE"])
     except Exception as error:
         seeding.stop(error)
 

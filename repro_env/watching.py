@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import sys
 import time
@@ -9,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from repro_env import knobs, readings, seeding
+from repro_env import knobs, readings, seeding, state
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -59,6 +61,7 @@ class Watch:
             "in effect": readings.knobs_in_effect(["sys", *libraries]),
             "facts": readings.facts(),
             "blas": readings.blas(),
+            "generators": _generators(),
         }
 
     def _prepared(self, name: str) -> None:
@@ -85,6 +88,15 @@ class Watch:
 def identity() -> dict[str, Any]:
     """Return which process this is."""
     return {"pid": os.getpid(), "parent": os.getppid(), "command": _command()}
+
+
+def _generators() -> dict[str, str]:
+    """Return the digest of each generator's state; none where one can't be read."""
+    with suppress(Exception):  # whatever a program has put into their places
+        states = sorted(state.rng_state().states.items())
+        texts = {name: json.dumps(one, sort_keys=True) for name, one in states if name != state.OWN}
+        return {name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()}
+    return {}
 
 
 def _command() -> list[str]:

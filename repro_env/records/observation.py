@@ -64,7 +64,7 @@ class Change(Strict, frozen=True):
     where: str
 
 
-class Process(Strict, frozen=True):
+class Process(Strict, frozen=True, omit_defaults=True):
     """A Python process of the command's, as it was seen from within.
 
     Args:
@@ -86,6 +86,7 @@ class Process(Strict, frozen=True):
         changes: What changed in between.
         facts: What the frameworks said of their threads and builds.
         blas: File names of BLAS and OpenMP libraries that were loaded.
+        generators: Digest of each generator's state as it ended.
     """
 
     pid: int
@@ -106,6 +107,7 @@ class Process(Strict, frozen=True):
     changes: list[Change]
     facts: dict[str, str]
     blas: list[str]
+    generators: dict[str, Digest] = {}  # noqa: RUF012  # a field of msgspec, which copies it
 
 
 def main_of(processes: Sequence[Process]) -> Process | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Iterable, Sequence
@@ -15,6 +16,7 @@ from repro_env.git import code
 from repro_env.records.definition import Strict
 from repro_env.runs import files
 from repro_env.runs.store import FILE, Store, is_running, read
+from repro_env.verification import outcome
 
 SETTLED_S = 3600  # what is younger may be about to become a run
 
@@ -24,7 +26,8 @@ class Collected(Strict, frozen=True):
 
     Args:
         runs: Their ids.
-        leftovers: What belonged to no run: folders below `.repro`, and hidden refs of git.
+        leftovers: What belonged to no run: folders below `.repro`, verifications whose runs are
+            gone, and hidden refs of git.
         freed_bytes: The size of the files; what git frees with its next `git gc` not counted.
         is_dry: Whether nothing was removed.
     """
@@ -59,6 +62,7 @@ def collect(
     folders = [runs.runs / name for name in doomed]
     folders += _work_of(runs, {*runs.ids()} - {*doomed})
     folders += _without_record(runs)
+    folders += _without_runs(runs, {*runs.ids()} - {*doomed})
     size = sum(sum(one.size_bytes for one in files.scan(folder).values()) for folder in folders)
     refs = _refs_without_run(runs, doomed)
     leftovers = [paths.to_text(folder) for folder in folders[len(doomed) :]]
@@ -109,6 +113,17 @@ def _without_record(runs: Store) -> list[Path]:
     """Return folders of runs that were cut short before they began."""
     found = sorted(runs.runs.iterdir()) if runs.runs.is_dir() else []
     return [one for one in found if not (one / FILE).exists() and _is_left(one)]
+
+
+def _without_runs(runs: Store, kept: set[str]) -> list[Path]:
+    """Return the verifications of which no run is left; never one that keeps somebody's files."""
+    found = []
+    for file in sorted(runs.verifications.glob(f"*/{outcome.FILE}")):
+        with suppress(RecordError):
+            named = {one.run for one in outcome.read(file).attempts}
+            if not named & kept and set(os.listdir(file.parent)) == {outcome.FILE}:  # noqa: PTH208
+                found.append(file.parent)
+    return found
 
 
 def _work_of(runs: Store, kept: set[str]) -> list[Path]:

@@ -21,9 +21,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from repro_env.descendants import below
+
 PIECE = 1 << 16
 PATIENCE_S = 1.0
 POLL_S = 0.05
+GRACE_S = 5.0  # from the request to end until there is no choice
 WAITING = "repro: waiting for processes that the command has left running (Ctrl-C: no longer)\n"
 
 
@@ -55,41 +58,58 @@ class Relay:
         self.stderr = _Stream(folder / "stderr.log", outputs[1])
         self._streams = (self.stdout, self.stderr)
         self._is_interrupted = False
+        self.timed_out = False
 
-    def wait(self, process: subprocess.Popen[bytes]) -> int:
+    def wait(self, process: subprocess.Popen[bytes], timeout_s: float | None = None) -> int:
         """Pass on what the command prints until it ends, and return its status.
 
         What it has left running may go on printing: that is waited for too, as a pipe in a shell
         waits, until Ctrl-C.
+
+        Args:
+            process: The command.
+            timeout_s: After that it is ended, with all that it has started; None never.
         """
+        limit = _Limit(process, timeout_s)
         handler = signal.signal(signal.SIGWINCH, lambda *_: self._resize())
         try:
             with selectors.DefaultSelector() as selector:
                 for stream in self._streams:
                     stream.start()
                     selector.register(stream.source, selectors.EVENT_READ, stream)
-                while selector.get_map() and process.poll() is None:
-                    self._pass_on(selector)
-                if process.poll() is not None:
-                    with self._until_interrupted():
-                        self._pass_on_the_rest(selector)
+                while process.poll() is None:
+                    self._pass_on_or_wait(selector, process)
+                    limit.look()
+                with self._until_interrupted():
+                    self._pass_on_the_rest(selector, limit)
         finally:
             signal.signal(signal.SIGWINCH, handler)
+        self.timed_out = limit.is_over
         return process.wait()
 
     def close(self) -> list[Kept]:
         """End the copies and return them."""
         return [stream.close() for stream in self._streams]
 
+    def _pass_on_or_wait(
+        self, selector: selectors.BaseSelector, process: subprocess.Popen[bytes]
+    ) -> None:
+        if selector.get_map():
+            self._pass_on(selector)
+        else:  # it has closed both, and goes on or is about to end
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(POLL_S)
+
     def _pass_on(self, selector: selectors.BaseSelector) -> None:
         for key, _ in selector.select(POLL_S):
             if not key.data.pass_on():
                 selector.unregister(key.fileobj)
 
-    def _pass_on_the_rest(self, selector: selectors.BaseSelector) -> None:
+    def _pass_on_the_rest(self, selector: selectors.BaseSelector, limit: _Limit) -> None:
         say_at = time.monotonic() + PATIENCE_S
         while selector.get_map() and not self._is_interrupted:
             self._pass_on(selector)
+            limit.look()
             if time.monotonic() > say_at:
                 say_at = float("inf")
                 sys.stderr.write(WAITING)
@@ -111,6 +131,28 @@ class Relay:
     def _resize(self) -> None:
         for stream in self._streams:
             stream.resize()
+
+
+class _Limit:
+    """Ends a command, and all that it has started, when its time is over."""
+
+    def __init__(self, process: subprocess.Popen[bytes], timeout_s: float | None) -> None:
+        self._process = process
+        self._ends_at = float("inf") if timeout_s is None else time.monotonic() + timeout_s
+        self._others = {*below(os.getpid())} - {process.pid}
+        self._number = signal.SIGTERM
+        self.is_over = False
+
+    def look(self) -> None:
+        """End it, if it is time: first as one asks, then so that nobody can refuse."""
+        if time.monotonic() < self._ends_at:
+            return
+        for pid in {*below(os.getpid())} - self._others:
+            with suppress(ProcessLookupError):
+                os.kill(pid, self._number)
+        self.is_over = True
+        self._ends_at = time.monotonic() + GRACE_S
+        self._number = signal.SIGKILL
 
 
 class _Stream:

@@ -54,7 +54,7 @@ def of_path(request: Request, project: Path, processes: Sequence[Process]) -> li
 
 def of_others(request: Request, others: set[str]) -> list[str]:
     """Say which runs may have made some of the outputs."""
-    if request.outputs:
+    if request.outputs or request.top is not None:  # in a copy it is alone
         return []
     return [
         f"run {other} was under way in this project: files of its may be among the outputs (--out)"

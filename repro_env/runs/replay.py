@@ -123,22 +123,43 @@ def replay(
         RecordError: The code or an input is missing or not what it was; nothing was run.
     """
     was = source.record
-    words = _command(was.definition, command)
     if in_place:
-        request = _request(was, runs.project, words)
+        request = _request(was, runs.project, _command(was.definition, command))
         workplace.place_inputs(source, request.folder)
         workplace.check_inputs(was, request.folder, progress)
         finished = run(request, runs, progress, outputs)
     else:
         with workplace.made(source, runs) as top:
-            request = _request(was, top, words)._replace(top=top, code=_code(was))
-            home = Path(os.path.normpath(runs.project / paths.from_text(was.definition.folder)))
-            workplace.place_inputs(source, request.folder, home)
-            workplace.check_inputs(was, request.folder, progress)
+            request = request_of(source, runs, top, progress, command)
             finished = run(request, runs, progress, outputs)
             if source.bundle is not None:
                 shutil.copyfile(source.bundle, finished.file.with_name(pack.BUNDLE))
     return Replayed(finished, compare.runs(was, finished.record))
+
+
+def request_of(
+    source: Source, runs: Store, top: Path, progress: Progress, command: Sequence[str] = ()
+) -> Request:
+    """Return what is to run in a copy of the code, once its inputs are there and as they were.
+
+    Args:
+        source: The run.
+        runs: The project's.
+        top: The top of the copy.
+        progress: Shows how far the digests are.
+        command: The command, where the recorded one misses secrets.
+
+    Raises:
+        CommandError: A secret is missing.
+        RecordError: An input is missing, or not what it was.
+    """
+    was = source.record
+    words = _command(was.definition, command)
+    request = _request(was, top, words)._replace(top=top, code=_code(was))
+    home = Path(os.path.normpath(runs.project / paths.from_text(was.definition.folder)))
+    workplace.place_inputs(source, request.folder, home)
+    workplace.check_inputs(was, request.folder, progress)
+    return request
 
 
 def _complete(found: Record, state: str) -> Record:

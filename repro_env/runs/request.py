@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +14,23 @@ from repro_env.records.observation import Origin
 from repro_env.runs import redaction
 
 PARAMETER = "REPRO_PARAM_"
+
+
+class Trial(NamedTuple):
+    """What sets one attempt of a verify apart from a run; its standard input is empty.
+
+    Args:
+        variables: Variables that are other ones than the command would have.
+        prepare: Called in the command's process just before the command is executed.
+        timeout_s: After that many seconds the command is ended, with all that it has started;
+            None never.
+        plan: What the trace is to hold (`trace.tracer`), as JSON's types.
+    """
+
+    variables: Mapping[str, str] = {}
+    prepare: Callable[[], None] | None = None
+    timeout_s: float | None = None
+    plan: Mapping[str, object] = {}
 
 
 class Request(NamedTuple):
@@ -31,6 +48,7 @@ class Request(NamedTuple):
         top: Of the copy that was checked out, where the folder is in one.
         code: What was checked out there.
         replays: The records that it replays, oldest first.
+        trial: What makes it an attempt of a verify; None for a run.
     """
 
     command: Sequence[str]
@@ -44,6 +62,7 @@ class Request(NamedTuple):
     top: Path | None = None
     code: Code | None = None
     replays: Sequence[Origin] = ()
+    trial: Trial | None = None
 
 
 def environ_of(request: Request, environ: Mapping[str, str]) -> dict[str, str]:
@@ -67,6 +86,8 @@ def environ_of(request: Request, environ: Mapping[str, str]) -> dict[str, str]:
         # No others, whatever a stranger's record holds.
         given = {name: value for name, value in request.variables.items() if name in names}
         wanted = {**kept, **given}
+    if request.trial is not None:
+        wanted.update(request.trial.variables)
     settings.check(wanted)
     settings.is_disabled(wanted)
     kept = {name: value for name, value in wanted.items() if not name.startswith(PARAMETER)}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,11 +20,11 @@ from repro_env.launch import Launched, launch
 from repro_env.records import record
 from repro_env.records.observation import File, Log, Process, main_of
 from repro_env.records.record import Record
-from repro_env.runs import files, remarks, seen, store, surroundings
+from repro_env.runs import files, remarks, seen, store, surroundings, traced
 from repro_env.runs.beginning import Progress, begin, now
 from repro_env.runs.files import Stamp
 from repro_env.runs.relay import Kept, Relay
-from repro_env.runs.request import Request, environ_of, program
+from repro_env.runs.request import Request, Trial, environ_of, program
 from repro_env.runs.store import Store
 
 MANIFEST = "outputs.sha256"
@@ -34,10 +36,14 @@ class Finished(NamedTuple):
     Args:
         record: Its record.
         file: Where that is.
+        signal: The number of a signal that came to us meanwhile; 0 if none.
+        timed_out: Whether it was ended because its time was over.
     """
 
     record: Record
     file: Path
+    signal: int = 0
+    timed_out: bool = False
 
 
 class _Before(NamedTuple):
@@ -55,6 +61,7 @@ class _Ran(NamedTuple):
     launched: Launched
     logs: list[Kept]
     duration_s: float
+    timed_out: bool
 
 
 class _After(NamedTuple):
@@ -94,6 +101,7 @@ def run(
     """
     environ = environ_of(request, os.environ)
     with runs.new() as folder:
+        traced.prepare(request, folder, environ)
         before = _prepare(request, runs, folder, environ, progress)
         ran = _run(request, runs, folder, environ, outputs)
         after = _outputs(request, before, progress)
@@ -110,7 +118,7 @@ def run(
         store.write(folder, ended)
         with suppress(OSError):  # a convenience: the record has it all
             (folder / MANIFEST).write_bytes(files.manifest(ended.outputs))
-    return Finished(ended, folder / store.FILE)
+    return Finished(ended, folder / store.FILE, ran.launched.signal, ran.timed_out)
 
 
 def _prepare(
@@ -138,6 +146,7 @@ def _run(
     outputs: tuple[int, int],
 ) -> _Ran:
     streams = Relay(folder, outputs)
+    trial = request.trial or Trial()
     started = time.monotonic()
     try:
         launched = launch(
@@ -145,15 +154,18 @@ def _run(
             environ,
             folder=request.folder,
             reports=folder / "processes",
+            stdin=subprocess.DEVNULL if request.trial else None,
             stdout=streams.stdout.target,
             stderr=streams.stderr.target,
-            wait=streams.wait,
+            prepare=trial.prepare,
+            wait=partial(streams.wait, timeout_s=trial.timeout_s),
         )
     except CommandError:
         streams.close()
         runs.discard(folder.name)
         raise
-    return _Ran(launched, streams.close(), round(time.monotonic() - started, 3))
+    duration_s = round(time.monotonic() - started, 3)
+    return _Ran(launched, streams.close(), duration_s, streams.timed_out)
 
 
 def _stamps_of_outputs(request: Request) -> dict[str, Stamp]:

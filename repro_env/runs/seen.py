@@ -63,6 +63,7 @@ def _process(report: dict[str, Any], environ: Mapping[str, str]) -> Process:
         ],
         facts={name: _text(value) for name, value in report.get("facts", {}).items()},
         blas=_words(report.get("blas", [])),
+        generators=report.get("generators", {}),
     )
 
 

@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, Literal
 
+from repro_env import paths
 from repro_env.errors import RecordError
 from repro_env.git import code
 from repro_env.records import record
@@ -23,6 +24,7 @@ from repro_env.records.record import Record
 
 NAME = ".repro"
 FILE = "run.json"
+OUTPUTS = "outputs"  # of an attempt of a verify: what it made, moved there
 LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"  # those that nobody mistakes, in their order
 RUNNING: Final = "running"
 INTERRUPTED: Final = "interrupted"
@@ -42,6 +44,7 @@ class Store:
         self.folder = folder / NAME
         self.runs = self.folder / "runs"
         self.work = self.folder / "work"  # where replays check out code
+        self.verifications = self.folder / "verifications"
 
     @classmethod
     def of(cls, folder: Path) -> Store:
@@ -49,15 +52,18 @@ class Store:
         return cls(code.top_of(folder) or folder)
 
     @contextmanager
-    def new(self) -> Iterator[Path]:
+    def new(self, among: Path | None = None) -> Iterator[Path]:
         """Make a run's folder, and hold it as long as the run lasts.
+
+        Args:
+            among: The folder of such folders; that of the runs if None.
 
         Raises:
             RecordError: It can't be made.
         """
         self.prepare()
         try:
-            folder = self._make()
+            folder = _made(among or self.runs)
         except OSError as error:
             raise _not_written(self.folder, error) from None
         with _held(folder, fcntl.LOCK_EX):
@@ -72,6 +78,7 @@ class Store:
         try:
             self.runs.mkdir(parents=True, exist_ok=True)
             self.work.mkdir(exist_ok=True)
+            self.verifications.mkdir(exist_ok=True)
             ignored = self.folder / ".gitignore"
             if not ignored.exists():
                 ignored.write_text("*\n")
@@ -149,12 +156,26 @@ class Store:
                 hint="run this as the one whom it belongs to",
             ) from None
 
-    def _make(self) -> Path:
-        while True:
-            folder = self.runs / _new_id(time.time())
-            with suppress(FileExistsError):
-                folder.mkdir()
-                return folder
+    def output(self, record: Record, path: str) -> Path:
+        """Return where an output lies: where the command made it, or where a verify moved it to.
+
+        Args:
+            record: The run's.
+            path: The output's, as in its record.
+        """
+        name = paths.from_text(path)
+        below = os.path.normpath(os.path.join(paths.from_text(record.definition.folder), name))  # noqa: PTH118
+        moved = self.runs / record.id / OUTPUTS / below
+        made = Path(paths.from_text(record.observation.working_folder), name)
+        return moved if os.path.lexists(moved) else made
+
+
+def _made(among: Path) -> Path:
+    while True:
+        folder = among / _new_id(time.time())
+        with suppress(FileExistsError):
+            folder.mkdir()
+            return folder
 
 
 def read(file: Path) -> Record:

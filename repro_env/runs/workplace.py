@@ -70,6 +70,11 @@ def made(source: Source, runs: Store) -> Iterator[Path]:
         raise
 
 
+def remove(top: Path) -> None:
+    """Remove a copy that nobody needs any more."""
+    shutil.rmtree(top.parent, ignore_errors=True)
+
+
 def place_inputs(source: Source, folder: Path, home: Path | None = None) -> None:
     """Put inputs that are not part of the code where the command looks for them.
 

@@ -1,0 +1,1 @@
+"""The reading side of a trace: what two attempts computed step by step, and where they part."""

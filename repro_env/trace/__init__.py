@@ -1,0 +1,1 @@
+"""Inside the user's process, during a verify: what it computes step by step, and what it reads."""

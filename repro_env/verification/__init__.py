@@ -1,0 +1,1 @@
+"""Verify: attempts at one run, what they show, and where two of them part."""
