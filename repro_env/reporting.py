@@ -9,13 +9,11 @@ from pathlib import Path
 from repro_env import paths
 from repro_env.errors import RecordError
 from repro_env.pages import report as pages
-from repro_env.pages.stream import Entry, StreamData
 from repro_env.records.record import Record
 from repro_env.runs import store
 from repro_env.runs.store import Store
 from repro_env.runs.traced import FOLDER
 from repro_env.steps import stream
-from repro_env.steps.stream import Stream
 from repro_env.verification import outcome
 from repro_env.verification.attempts import REASON
 from repro_env.verification.outcome import Verification
@@ -33,7 +31,7 @@ def report(asked: argparse.Namespace) -> int:
     if found is None:
         records = {runs.read(asked.run).id: runs.read(asked.run)}
     target = Path(asked.output or f"{found.id if found else next(iter(records))}{SUFFIX}")
-    streams = {name: _streams(runs.runs / name / FOLDER) for name in records}
+    streams = {name: list(stream.read(runs.runs / name / FOLDER).values()) for name in records}
     text = pages.page(found, records, streams)
     _write(target, text)
     print(f"{paths.to_text(target)}: {size(target.stat().st_size)}")
@@ -65,20 +63,6 @@ def _records(names: Sequence[str], runs: Store) -> dict[str, Record]:
     """Return the records that are still here."""
     here = {*runs.ids()}
     return {name: store.read(runs.runs / name / store.FILE) for name in names if name in here}
-
-
-def _streams(folder: Path) -> list[StreamData]:
-    return [_data(place, one) for place, one in sorted(stream.read(folder).items())]
-
-
-def _data(place: str, one: Stream) -> StreamData:
-    return StreamData(
-        place,
-        [
-            Entry(entry.source, entry.step, entry.loss, entry.columns, entry.digests)
-            for entry in one.entries
-        ],
-    )
 
 
 def _write(target: Path, text: str) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from repro_env.pages.stream import Entry, StreamData
 from repro_env.records import record as records
 from repro_env.records.record import Record
+from repro_env.steps.stream import Entry, Stream
 from repro_env.verification.outcome import Attempt, Cause, Divergence, NotVaried, Verification
 from tests.conftest import PROJECT
 
@@ -18,7 +18,7 @@ RUNS = [f"20261126-1402{second}-case" for second in (11, 32, 53)]
 NAMES = ("generator python", "loss", "gradient fc.weight", "parameter fc.weight")
 HOSTILE = '</script></style><img src=x onerror="alert(1)">\u202e\ud800\n\'"<!-- ]]>'
 
-Case = tuple[Verification, dict[str, Record], dict[str, list[StreamData]]]
+Case = tuple[Verification, dict[str, Record], dict[str, list[Stream]]]
 
 
 def record(run: str) -> Record:
@@ -37,7 +37,12 @@ def step(
     """Return an entry; the digests of what differs are other ones."""
     digests = (_digest(f"{number} {name} {name in differing}") for name in names)
     columns = tuple((name, "float32 [3]") for name in names)
-    return Entry(source, number, loss, columns, "".join(digests))
+    return Entry(source, number, loss, {}, columns, "".join(digests))
+
+
+def of_entries(place: str, entries: Iterable[Entry]) -> Stream:
+    """Return a stream of these entries."""
+    return Stream(place, "xxh3_64", (), tuple(entries), ())
 
 
 def stream(
@@ -45,10 +50,10 @@ def stream(
     names: tuple[str, ...] = NAMES,
     differs: Callable[[int], bool] = lambda _: False,
     source: str = "Adam",
-) -> StreamData:
+) -> Stream:
     """Return a stream; at steps that differ, everything but generators does."""
     other = [name for name in names if not name.startswith("generator")]
-    return StreamData(
+    return of_entries(
         "",
         [
             step(at, 2 / at + differs(at) / 1e6, names, other if differs(at) else (), source)
@@ -150,16 +155,16 @@ def hostile() -> Case:
     return made, {run: _hostile_record(run) for run in RUNS[:2]}, streams
 
 
-def _parting() -> StreamData:
+def _parting() -> Stream:
     """Return a stream in which the parameter differs at step 17, and the rest from then on."""
     entries = list(stream(differs=lambda at: at > 17).entries)
     entries[16] = step(17, 2 / 17, differing=["parameter fc.weight"])
-    return StreamData("", entries)
+    return of_entries("", entries)
 
 
-def _renamed(plain: StreamData) -> StreamData:
+def _renamed(plain: Stream) -> Stream:
     names = tuple((name + HOSTILE, HOSTILE) for name in NAMES)
-    return StreamData(
+    return of_entries(
         HOSTILE, [entry._replace(source=HOSTILE, columns=names) for entry in plain.entries]
     )
 

@@ -12,7 +12,7 @@ import pytest
 from repro_env.pages import chart, scale, spread, tracks
 from repro_env.pages.markup import Html, element, escaped, joined
 from repro_env.pages.report import STYLE, page
-from repro_env.pages.stream import Entry, StreamData
+from repro_env.steps.stream import Entry
 from repro_env.verification.outcome import NotVaried
 from tests.pages_cases import (
     HOSTILE,
@@ -21,6 +21,7 @@ from tests.pages_cases import (
     attempt,
     differing,
     hostile,
+    of_entries,
     record,
     step,
     stream,
@@ -240,7 +241,7 @@ def test_streams_of_unequal_length_and_order_are_aligned() -> None:
     whole, short = stream(10).entries, stream(8).entries
 
     (track,) = tracks.aligned(
-        {"a": [StreamData("", whole)], "b": [StreamData("", [*short[4:], *short[:4]])]}, "ab"
+        {"a": [of_entries("", whole)], "b": [of_entries("", [*short[4:], *short[:4]])]}, "ab"
     )
 
     assert track.steps == list(range(1, 11))
@@ -253,7 +254,7 @@ def test_each_process_and_source_has_a_track_of_its_own() -> None:
     one = [*stream(2).entries, *stream(2, source="Adam 2").entries]
 
     found = tracks.aligned(
-        {"a": [StreamData("", one), StreamData("", one), StreamData("rank 1", one)]}, "a"
+        {"a": [of_entries("", one), of_entries("", one), of_entries("rank 1", one)]}, "a"
     )
 
     assert [(track.place, track.source) for track in found] == [
@@ -265,10 +266,10 @@ def test_each_process_and_source_has_a_track_of_its_own() -> None:
 
 def test_the_first_row_of_a_step_in_causal_order_is_where_runs_part() -> None:
     columns = tuple((name, "float32 []") for name in ("parameter a", "gradient a", "loss"))
-    was = Entry("Adam", 1, 0.5, columns, "aabbcc")
-    now = Entry("Adam", 1, 0.5, columns, "xxyycc")
+    was = Entry("Adam", 1, 0.5, {}, columns, "aabbcc")
+    now = Entry("Adam", 1, 0.5, {}, columns, "xxyycc")
 
-    (track,) = tracks.aligned({"a": [StreamData("", [was])], "b": [StreamData("", [now])]}, "ab")
+    (track,) = tracks.aligned({"a": [of_entries("", [was])], "b": [of_entries("", [now])]}, "ab")
 
     begin = spread.start(spread.rows(track, "a", "b"))
     assert begin is not None
@@ -357,7 +358,7 @@ def test_a_loss_that_is_no_number_breaks_the_curve_and_is_named() -> None:
         step(6, 2.0),
     ]
 
-    text = page(None, {RUNS[0]: record(RUNS[0])}, {RUNS[0]: [StreamData("", entries)]})
+    text = page(None, {RUNS[0]: record(RUNS[0])}, {RUNS[0]: [of_entries("", entries)]})
 
     assert "the loss is nan at step 2" in Reader(text).text
     drawn = re.findall(r'd="([^"]*)" class="line look0"', text)[0]

@@ -144,8 +144,9 @@ CHILDREN = {
     "a process": "from multiprocessing import get_context as c\n"
     "def f(): open('b').close()\np = c('fork').Process(target=f); p.start(); p.join()",
     "a pool that is ended": "from multiprocessing import get_context as c\n"
-    "import time\ndef f(_): open('b').close()\n"
-    "with c('fork').Pool(1) as p: p.map(f, [1]); p.apply_async(time.sleep, [60])",
+    "import time\ndef f(): open('b').close(); open('ready', 'w').close(); time.sleep(60)\n"
+    "with c('fork').Pool(1) as p:\n    p.apply_async(f)\n"
+    "    while not os.path.exists('ready'): time.sleep(.01)",
 }
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from repro_env.pages import attempts, curves, facts, maps, verdict
 from repro_env.pages.markup import Html, code, element, joined
-from repro_env.pages.stream import StreamData
 from repro_env.pages.subject import Subject
 from repro_env.records.record import Record
+from repro_env.steps.stream import Stream
 from repro_env.verification.outcome import Verification
 
 STYLE = Path(__file__).with_name("page.css")
@@ -23,7 +23,7 @@ STYLE = Path(__file__).with_name("page.css")
 def page(
     verification: Verification | None,
     records: Mapping[str, Record],
-    streams: Mapping[str, Sequence[StreamData]],
+    streams: Mapping[str, Sequence[Stream]],
 ) -> str:
     """Return the page's HTML.
 

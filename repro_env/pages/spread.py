@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from repro_env.pages.stream import Entry
 from repro_env.pages.tracks import Track
+from repro_env.steps.stream import Entry
 
 SAME, MISSING, DIFFERS = range(3)  # what is worse is larger: cells are joined by their maximum
 MOST_ROWS = 60

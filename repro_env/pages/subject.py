@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from repro_env.pages.markup import Html, code, element
-from repro_env.pages.stream import StreamData
 from repro_env.pages.tracks import Track, aligned
 from repro_env.records.record import Record
+from repro_env.steps.stream import Stream
 from repro_env.verification.outcome import Verification
 
 FEW = 12  # rows of a table that need not be folded
@@ -28,7 +28,7 @@ class Subject(NamedTuple):
 
     verification: Verification | None
     records: Mapping[str, Record]
-    streams: Mapping[str, Sequence[StreamData]]
+    streams: Mapping[str, Sequence[Stream]]
 
     def runs(self) -> list[str]:
         """Return the runs: the reference first, then the attempts in their order."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from repro_env.pages.stream import Entry, StreamData
+from repro_env.steps.stream import Entry, Stream
 
 _Key = tuple[int, int]  # a step, and how often its number came before
 
@@ -32,7 +32,7 @@ class Track(NamedTuple):
     entries: dict[str, list[Entry | None]]
 
 
-def aligned(streams: Mapping[str, Sequence[StreamData]], runs: Iterable[str]) -> list[Track]:
+def aligned(streams: Mapping[str, Sequence[Stream]], runs: Iterable[str]) -> list[Track]:
     """Return the tracks of some runs.
 
     Args:
@@ -47,7 +47,7 @@ def aligned(streams: Mapping[str, Sequence[StreamData]], runs: Iterable[str]) ->
     return [_track(*name, by_run) for name, by_run in found.items()]
 
 
-def _named(streams: Sequence[StreamData]) -> Iterator[tuple[str, StreamData]]:
+def _named(streams: Sequence[Stream]) -> Iterator[tuple[str, Stream]]:
     """Name each process by its place, and by a number where others had that place before."""
     seen: Counter[str] = Counter()
     for stream in streams:

@@ -6,7 +6,7 @@ import shlex
 
 from repro_env.content.verdict import DIFFERENT, IDENTICAL_BYTES
 from repro_env.pages.markup import Html, code, element, joined
-from repro_env.pages.subject import Subject, listed
+from repro_env.pages.subject import Subject
 from repro_env.verification import words
 from repro_env.verification.outcome import Cause, Divergence, Verification
 
@@ -67,7 +67,7 @@ def _facts(subject: Subject, found: Verification) -> list[tuple[str, str | Html 
         ("other bytes", _harmless(found)),
         ("first difference", _difference(subject, found)),
         ("cause", _cause(found.cause) if found.cause else None),
-        ("guilty", _guilty(found)),
+        ("guilty", words.guilty(found.guilty) if found.guilty else None),
         ("compared", ", ".join(["exit status", *found.compared])),
         ("command", code(shlex.join(found.command))),
     ]
@@ -105,10 +105,3 @@ def _cause(cause: Cause) -> Html:
         module if cause.module else None,
         element("ul", (element("li", one) for one in cause.details)) if cause.details else None,
     )
-
-
-def _guilty(found: Verification) -> str | None:
-    if not found.guilty:
-        return None
-    what = "varied alone, it breaks" if len(found.guilty) == 1 else "varied together, they break"
-    return f"{listed(found.guilty)}: {what} the agreement"

@@ -41,6 +41,14 @@ class Entry(NamedTuple):
     columns: tuple[Column, ...]
     digests: str
 
+    def by_column(self) -> dict[str, str]:
+        """Return each column's digest, by its name."""
+        width = len(self.digests) // max(1, len(self.columns))
+        return {
+            name: self.digests[at * width : (at + 1) * width]
+            for at, (name, _) in enumerate(self.columns)
+        }
+
     def digest(self, column: int) -> str:
         """Return the digest of a column, by its place."""
         return self.digests[column * WIDTH : (column + 1) * WIDTH]

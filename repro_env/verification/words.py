@@ -16,7 +16,7 @@ def in_words(found: Verification) -> Iterator[str]:
         yield f"cause: {found.cause.text}"
         yield from (f"  {detail}" for detail in found.cause.details)
     if found.guilty:
-        yield f"guilty: {_guilty(found.guilty)}"
+        yield f"guilty: {guilty(found.guilty)}"
     if found.verdict == IDENTICAL_CONTENT:
         why = next((one.why for one in found.attempts if one.why), "")
         yield f"other bytes, which is harmless: {why}"
@@ -53,7 +53,8 @@ def grade(found: Verification) -> str:
     return found.grade
 
 
-def _guilty(names: Sequence[str]) -> str:
+def guilty(names: Sequence[str]) -> str:
+    """Return what breaks the agreement, in a sentence."""
     if len(names) == 1:
         return f"{names[0]}: varied alone, it breaks the agreement"
     return f"{', '.join(names)}: varied together, they break the agreement"
