@@ -11,6 +11,7 @@ import msgspec
 
 from repro_env import answers
 from repro_env.records import record
+from repro_env.verification import factors
 
 PAGE = r"""
 # The record of a run
@@ -39,9 +40,14 @@ Each released format has a record in `tests/golden/` that every later version mu
 {fields}
 ## Answers of other commands
 
-`repro list`, `diff`, `replay` and `gc` answer `--json` in the types of [`answers.schema.json`](answers.schema.json); `repro list` with a list of `Listed`, `repro diff` with `RunsCompared` or `FilesCompared`.
+`repro list`, `diff`, `replay`, `verify` and `gc` answer `--json` in the types of [`answers.schema.json`](answers.schema.json); `repro list` with a list of `Listed`, `repro diff` with `RunsCompared` or `FilesCompared`, `repro verify` with `Verification`.
 `repro show --json` prints the record itself.
 """
+
+
+FACTORS = "<!-- rendered by scripts/records from repro_env/verification/factors.py -->"
+END = "<!-- end -->"
+ON_REQUEST = "On request only, since they do matter, and `all` doesn't stand for them:"
 
 
 def render(project: Path) -> dict[Path, str]:
@@ -51,7 +57,24 @@ def render(project: Path) -> dict[Path, str]:
         docs / "record-format.md": _page(),
         docs / "record.schema.json": record.schema(),
         docs / "answers.schema.json": answers.schema(),
+        docs / "verify.md": _with_factors((docs / "verify.md").read_text()),
     }
+
+
+def _with_factors(page: str) -> str:
+    """Return the guide to verify, with the table of factors as it is now."""
+    begin, end = (page.index(mark) for mark in (FACTORS, END))
+    head = "| factor | what it is | how it is varied | what that does not reach |\n| --- | --- | --- | --- |"
+    return f"{page[:begin]}{FACTORS}\n{_rows(head, True)}\n\n{ON_REQUEST}\n\n{_rows(head, False)}\n{page[end:]}"
+
+
+def _rows(head: str, must_not_matter: bool) -> str:
+    rows = [
+        f"| `{one.name}` | {one.what} | {one.how} | {one.limits} |"
+        for one in factors.FACTORS
+        if one.must_not_matter == must_not_matter
+    ]
+    return "\n".join([head, *rows])
 
 
 def _page() -> str:

@@ -1,5 +1,7 @@
 """Where two step streams part: entries that belong together, and the first that differs.
 
+A is the reference's stream, and B the attempt's.
+
 Entries belong together by their source, their step, and how many of that came before: so streams
 of unequal length, or whose sources take turns otherwise, are aligned, and that is said.
 """
@@ -77,9 +79,9 @@ class EntryDifference(NamedTuple):
         """Return one sentence on the first thing in it that differs."""
         what = f"step {self.step} of {self.source}"
         if self.missing:
-            return f"only {'B' if self.missing == 'A' else 'A'} has {what}"
+            return f"only {'the attempt' if self.missing == 'A' else 'the reference'} has {what}"
         first, *others = self.differences
-        more = f", and with it {len(others)} of what follows" * bool(others)
+        more = f", and {len(others)} more with it" * bool(others)
         return f"{what}: {_words(first, self.loss)}{more}"
 
 
@@ -171,9 +173,9 @@ def _compare(was: Entry, now: Entry) -> tuple[ColumnDifference, ...]:
 
 def _words(first: ColumnDifference, loss: tuple[float | None, float | None]) -> str:
     if first.how == "type or shape":
-        return f"{first.name} is {first.was} in A, {first.now} in B"
+        return f"{first.name} is {first.was} in the reference, {first.now} here"
     if first.how != "values":
-        return f"{first.name} is {first.how}"
+        return f"{first.name} is there in {'the reference' if first.was else 'this one'} alone"
     if first.name.startswith("loss") and None not in loss and loss[0] != loss[1]:
-        return f"{first.name} is {loss[0]!r} in A, {loss[1]!r} in B"
+        return f"{first.name} is {loss[0]!r} in the reference, {loss[1]!r} here"
     return f"{first.name} differs"

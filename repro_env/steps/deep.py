@@ -43,7 +43,7 @@ def cause(a: Path, b: Path) -> Found | None:
     """Return the cause of a difference, from the trace folders of two runs that were watched.
 
     Returns:
-        None where one of them did not reach the step.
+        None where they agree, or one of them did not reach the step.
 
     Raises:
         RecordError: One is damaged, or they were watched at different steps.
@@ -52,8 +52,8 @@ def cause(a: Path, b: Path) -> Found | None:
     return None if mine is None or theirs is None else find(mine, theirs)
 
 
-def find(a: Look, b: Look) -> Found:
-    """Return the cause of the difference between two looks at the same step.
+def find(a: Look, b: Look) -> Found | None:
+    """Return the cause of the difference between two looks at the same step; None if they agree.
 
     Raises:
         RecordError: They are of different steps, or digested by different hashes.
@@ -65,7 +65,7 @@ def find(a: Look, b: Look) -> Found:
         )
     first = next((one for one in (rule(a, b) for rule in RULES) if one), None)
     if first is None:
-        return Found(f"two closer looks at step {a.step} agree", a.step, "", _details(a, b, ()))
+        return None
     return Found(first.text, a.step, first.module, _details(a, b, first.parts))
 
 
@@ -120,7 +120,7 @@ def _order(a: Look, b: Look) -> _Cause | None:
         return None
     pairs = zip([*mine, "no other"], [*theirs, "no other"])
     was, now = next(pair for pair in pairs if pair[0] != pair[1])
-    return _Cause(f"step {a.step} called {was} in A, where it called {now} in B", ())
+    return _Cause(f"step {a.step} called {was} in one run, and {now} in the other", ())
 
 
 def _loss(a: Look, b: Look) -> _Cause | None:
@@ -152,7 +152,8 @@ def _optimizer(a: Look, b: Look) -> _Cause | None:
     if not names:
         return None
     text = f"{_words(names)} differs after step {a.step}, though all before it agrees"
-    return _Cause(f"{text}: the optimizer's own doing", names)
+    text += ": by the optimizer, or by what ran between backward() and its step"
+    return _Cause(text, names)
 
 
 def _rest(a: Look, b: Look) -> _Cause | None:

@@ -75,16 +75,10 @@ def read(folder: Path) -> Look | None:
         lines = list(whole_lines(file))
         if lines:
             try:
-                return _look(lines, _values_of(folder, file))
+                return _look(lines, file.with_suffix(".safetensors"))
             except (msgspec.ValidationError, LookupError, TypeError, ValueError) as error:
                 raise damaged(file, error) from None
     return None
-
-
-def _values_of(folder: Path, file: Path) -> Path:
-    """Return the file of values that the same process wrote, just before."""
-    process = file.name.removesuffix(SUFFIX).partition("-")[2]
-    return max(folder.glob(f"*-{process}.deep.safetensors"))
 
 
 def _look(lines: list[dict[str, Any]], values: Path) -> Look:

@@ -21,6 +21,7 @@ from repro_env.trace.recorder import Entry, Recorder
 if TYPE_CHECKING:
     from repro_env.trace.closeup import CloseUp
 
+BEFORE_LOSS, AFTER_LOSS = ("buffer",), ("optimizer", "parameter")  # as one follows from another
 RUNNING = "loss (mean of the epoch so far)"  # what `fit` knows
 
 
@@ -82,7 +83,7 @@ class Batches:
             if closeup.is_next(followed.source, followed.step + 1):
                 closeup.open()
                 entry = Entry()
-                self._add_variables(entry, model, "start: ")
+                self._add_variables(entry, model, "start: ", (*BEFORE_LOSS, *AFTER_LOSS))
                 closeup.add_start(entry)
         except Exception as error:
             self._recorder.note("the beginning of a batch", error)
@@ -100,24 +101,31 @@ class Batches:
     def _write(self, followed: Followed, model: Any, numbers: dict[str, float]) -> None:
         entry = Entry()
         states.add(entry, self._recorder.hash)
-        loss = numbers.pop("loss", None)
-        if loss is not None:
-            name = RUNNING if followed.source.startswith("fit") else "loss"
-            found = next(self._arrays.look(name, loss))
-            entry.add(name, found.kind, found.digest)
-            entry.loss = float(loss)
-        entry.values = numbers
         is_wanted = self._closeup is not None and self._closeup.is_wanted(
             followed.source, followed.step
         )
-        self._add_variables(entry, model, "" if is_wanted else None)
+        keep = "" if is_wanted else None
+        self._add_variables(entry, model, keep, BEFORE_LOSS)
+        self._add_loss(entry, followed.source, numbers)
+        self._add_variables(entry, model, keep, AFTER_LOSS)
         self._recorder.write(followed.source, followed.step, entry)
         if self._closeup is not None:
             self._closeup.entered(followed.source, followed.step, entry)
 
-    def _add_variables(self, entry: Entry, model: Any, keep: str | None) -> None:
-        """Append the variables; keep their values, where asked, by names that begin so."""
-        for name, variable in _named(model):
+    def _add_loss(self, entry: Entry, source: str, numbers: dict[str, float]) -> None:
+        loss = numbers.pop("loss", None)
+        if loss is not None:
+            name = RUNNING if source.startswith("fit") else "loss"
+            found = next(self._arrays.look(name, loss))
+            entry.add(name, found.kind, found.digest)
+            entry.loss = float(loss)
+        entry.values = numbers
+
+    def _add_variables(
+        self, entry: Entry, model: Any, keep: str | None, parts: tuple[str, ...]
+    ) -> None:
+        """Append some variables; keep their values, where asked, by names that begin so."""
+        for name, variable in _named(model, parts):
             array = as_numpy(variable)
             found = self._arrays.of_numpy(name, array)
             entry.add(name, found.kind, found.digest)
@@ -144,17 +152,17 @@ class Followed:
         self.step = 0
 
 
-def _named(model: Any) -> list[tuple[str, Any]]:
-    """Return a model's variables with their names, in causal order."""
-    parts = (
-        ("buffer", model.non_trainable_weights),
-        ("optimizer", _slots(getattr(model, "optimizer", None))),
-        ("parameter", model.trainable_weights),
-    )
+def _named(model: Any, parts: tuple[str, ...]) -> list[tuple[str, Any]]:
+    """Return a model's variables of some kinds, with their names."""
+    variables = {
+        "buffer": lambda: model.non_trainable_weights,
+        "optimizer": lambda: _slots(getattr(model, "optimizer", None)),
+        "parameter": lambda: model.trainable_weights,
+    }
     seen: Counter[str] = Counter()
     found = []
-    for part, variables in parts:
-        for variable in variables:
+    for part in parts:
+        for variable in variables[part]():
             name = f"{part} {variable.name.partition(':')[0]}"
             seen[name] += 1
             found.append((name if seen[name] == 1 else f"{name} ({seen[name]})", variable))

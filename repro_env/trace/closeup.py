@@ -102,8 +102,9 @@ class CloseUp:
             self.add({"note": f"the values of {self.values.left_out} arrays are left out"})
         head = {"format": FORMAT, "hash": self._recorder.hash.name, **self._wanted}
         lines = [json.dumps(line, separators=(",", ":")) for line in (head, *self._lines)]
-        self.values.save(self._recorder.name(".deep.safetensors"))
-        append(self._recorder.name(".deep.jsonl"), "\n".join([*lines, ""]).encode())
+        file = self._recorder.name(".deep")
+        self.values.save(f"{file}.safetensors")  # first: who finds the digests finds them, too
+        append(f"{file}.jsonl", "\n".join([*lines, ""]).encode())
         self._is_done = True
         self._close()
 

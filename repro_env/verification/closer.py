@@ -42,7 +42,7 @@ def cause(runs: Store, was: Evidence, now: Evidence, where: Divergence) -> Cause
     """
     folders = [runs.runs / one.record.id / FOLDER for one in (was, now)]
     found = deep.cause(folders[0], folders[1])
-    if found is None or found.text.endswith(" agree"):
+    if found is None:
         return None
     return Cause(
         text=found.text,
