@@ -475,6 +475,27 @@ def test_killed_at_any_moment_the_first_files_can_be_had_again(project: Project)
     assert verified(project, "--", "python", "train.py")["verdict"] == "identical bytes"
 
 
+def test_ctrl_c_at_any_moment_leaves_the_files_as_they_were(project: Project) -> None:
+    project.commit(train_py=TRAIN + "pathlib.Path('data.txt').write_text('x')\n", data_txt="first")
+    before = files(project.folder)
+    interrupted = 0
+    for moment in range(12):
+        with subprocess.Popen(
+            project.command("verify", "-n", "9", "--", "python", "train.py"),
+            cwd=project.folder,
+            env=project.environ,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        ) as process:
+            time.sleep(0.25 + 0.09 * moment)
+            os.killpg(process.pid, signal.SIGINT)
+            interrupted += process.wait(60) == 130
+        assert files(project.folder) == before
+
+    assert interrupted >= 10  # at the first moments Python itself may be interrupted
+    assert project.repro("verify", "--restore").stdout == "nothing to put back\n"
+
+
 def test_gc_forgets_a_verify_with_its_runs_and_not_before(project: Project) -> None:
     project.commit(train_py=TRAIN)
     verified(project, "-n", "2", "--", "python", "train.py")

@@ -57,7 +57,7 @@ class Relay:
         self.stdout = _Stream(folder / "stdout.log", outputs[0])
         self.stderr = _Stream(folder / "stderr.log", outputs[1])
         self._streams = (self.stdout, self.stderr)
-        self._is_interrupted = False
+        self.signal = 0  # that ended the waiting for what the command has left running
         self.timed_out = False
 
     def wait(self, process: subprocess.Popen[bytes], timeout_s: float | None = None) -> int:
@@ -107,7 +107,7 @@ class Relay:
 
     def _pass_on_the_rest(self, selector: selectors.BaseSelector, limit: _Limit) -> None:
         say_at = time.monotonic() + PATIENCE_S
-        while selector.get_map() and not self._is_interrupted:
+        while selector.get_map() and not self.signal:
             self._pass_on(selector)
             limit.look()
             if time.monotonic() > say_at:
@@ -117,8 +117,8 @@ class Relay:
 
     @contextmanager
     def _until_interrupted(self) -> Iterator[None]:
-        def interrupt(*_: object) -> None:
-            self._is_interrupted = True
+        def interrupt(number: int, _: object) -> None:
+            self.signal = number
 
         numbers = (signal.SIGINT, signal.SIGTERM)
         handlers = {number: signal.signal(number, interrupt) for number in numbers}

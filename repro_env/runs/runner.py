@@ -61,6 +61,7 @@ class _Ran(NamedTuple):
     launched: Launched
     logs: list[Kept]
     duration_s: float
+    signal: int
     timed_out: bool
 
 
@@ -118,7 +119,7 @@ def run(
         store.write(folder, ended)
         with suppress(OSError):  # a convenience: the record has it all
             (folder / MANIFEST).write_bytes(files.manifest(ended.outputs))
-    return Finished(ended, folder / store.FILE, ran.launched.signal, ran.timed_out)
+    return Finished(ended, folder / store.FILE, ran.signal, ran.timed_out)
 
 
 def _prepare(
@@ -165,7 +166,8 @@ def _run(
         runs.discard(folder.name)
         raise
     duration_s = round(time.monotonic() - started, 3)
-    return _Ran(launched, streams.close(), duration_s, streams.timed_out)
+    number = launched.signal or streams.signal
+    return _Ran(launched, streams.close(), duration_s, number, streams.timed_out)
 
 
 def _stamps_of_outputs(request: Request) -> dict[str, Stamp]:

@@ -53,10 +53,17 @@ class Recorder:
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
-        self.hash = digests.choose()
+        self._hash: digests.Hash | None = None
         self._forks = 0
         self._path = ""  # who this process is, where nothing seeds it
         self.renew()
+
+    @property
+    def hash(self) -> digests.Hash:
+        """Return the hash, which is imported when the first one asks."""
+        if self._hash is None:
+            self._hash = digests.choose()
+        return self._hash
 
     def renew(self) -> None:
         """Begin a new file at the next line; no lock of before counts."""

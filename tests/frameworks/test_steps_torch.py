@@ -394,7 +394,8 @@ optimizer = torch.optim.SGD(net.fc1.parameters(), lr=0.1)
 for _ in range(2):
     net(x).sum().backward()
     optimizer.step()
-    optimizer.add_param_group({"params": net.fc2.parameters()})if len(optimizer.param_groups) == 1 else 0
+    if len(optimizer.param_groups) == 1:
+        optimizer.add_param_group({"params": net.fc2.parameters()})
 """
     one, two = traced.main(BEGIN + code).entries
 
