@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from repro_env import digest, display, paths
+from repro_env import display, paths
 from repro_env.answers import (
     ArrayDifference,
     FileDifference,
@@ -35,6 +35,7 @@ from repro_env.records.observation import File
 from repro_env.records.record import Record
 from repro_env.running import progress, say, say_finished
 from repro_env.runs import collect as collecting
+from repro_env.runs import files as files_of_runs
 from repro_env.runs import pack, replay, store
 from repro_env.runs.store import Store
 from repro_env.words import size
@@ -246,9 +247,7 @@ def _details(was: Record, now: Record, compared: Comparison) -> Iterator[FileDif
 
 def _still(record: Record, file: File) -> Path | None:
     path = Store.of(Path.cwd()).output(record, file.path)
-    if file.kind != "file" or not path.is_file() or path.stat().st_size != file.size_bytes:
-        return None
-    return path if digest.of_bytes(path)[1] == file.sha256 else None
+    return path if files_of_runs.is_still(path, file) else None
 
 
 def _say_forecast(was: Record, found: Sequence[Finding]) -> None:

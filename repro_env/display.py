@@ -128,7 +128,7 @@ def show_verification(found: Verification) -> None:
             str(number),
             one.run,
             seconds(one.duration_s),
-            ", ".join(one.varied),
+            verification.factors(one.varied),
             Text("the reference") if is_reference else _coloured(one.verdict),
             _cut("timed out" if one.timed_out else first, 120),
         )

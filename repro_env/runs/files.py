@@ -128,6 +128,13 @@ def describe(
     ]
 
 
+def is_still(path: Path, file: File) -> bool:
+    """Say whether a file holds what its record says."""
+    if file.kind != "file" or not path.is_file() or path.stat().st_size != file.size_bytes:
+        return False
+    return digest.of_bytes(path)[1] == file.sha256
+
+
 def summary(path: str, files: Iterable[File]) -> Input:
     """Return what a record's definition says of an input."""
     listed = sorted(files, key=lambda file: file.path)

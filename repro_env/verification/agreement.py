@@ -19,6 +19,7 @@ from repro_env.records import compare
 from repro_env.records.finding import NO, YES, Finding
 from repro_env.records.observation import Process, main_of
 from repro_env.records.record import Record
+from repro_env.runs import files
 from repro_env.runs.store import Store
 from repro_env.steps import alignment
 from repro_env.steps.stream import Stream
@@ -186,13 +187,20 @@ def _of_printed(was: Record, now: Record, runs: Store) -> Divergence:
 
 def _of_file(was: Record, now: Record, one: Finding, runs: Store) -> Divergence:
     text = f"{one.was} and {one.now}" + (f": {one.why}" if one.why else "")
-    names = {file.path for file in was.outputs} & {file.path for file in now.outputs}
-    if one.what in names:
-        found = _first_text(runs.output(was, one.what), runs.output(now, one.what))
+    kept = [_kept(record, one.what, runs) for record in (was, now)]
+    if kept[0] and kept[1]:
+        found = _first_text(kept[0], kept[1])
         if found.startswith(CELL):
             return Divergence("cell", one.what, f"{one.what}: {found}", one.was, one.now)
         text = found or text
     return Divergence("output", one.what, f"{one.what}: {text}", one.was, one.now)
+
+
+def _kept(record: Record, path: str, runs: Store) -> Path | None:
+    """Return where an output lies, if it is still what the record says."""
+    found = next((file for file in record.outputs if file.path == path), None)
+    place = runs.output(record, path)
+    return place if found and files.is_still(place, found) else None
 
 
 def _first_text(mine: Path, theirs: Path) -> str:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from repro_env.content.verdict import DIFFERENT
 from repro_env.records.definition import Unavailable
 from repro_env.runs.store import Store
-from repro_env.verification import agreement, bisection, closer, factors
+from repro_env.verification import agreement, bisection, closer, factors, words
 from repro_env.verification.agreement import Agreement, Evidence
 from repro_env.verification.attempts import Wanted
 from repro_env.verification.laboratory import Laboratory, Subject
@@ -92,7 +92,7 @@ class Inquiry:
             yield from self._laboratory.make(wanted, self._asked.jobs)
             return
         for one in wanted:
-            varied = f", varied: {', '.join(one.varied)}" if one.varied else ""
+            varied = f", varied: {words.factors(one.varied)}" if one.varied else ""
             self._say(one.name + varied)
             yield from self._laboratory.make([one])
 
@@ -191,7 +191,8 @@ class Inquiry:
     def all_notes(self) -> list[str]:
         """Return what the reader should know: of the verify, and of its runs."""
         judged = self.judged
-        notes = [note for one in judged for note in one.evidence.record.observation.notes]
+        plain = [one.evidence.record for one in judged if not one.evidence.varied]
+        notes = [note for record in plain for note in record.observation.notes]
         if (
             self._subject.reference is not None
             and len(judged) > 1

@@ -8,6 +8,8 @@ from repro_env.content.verdict import IDENTICAL_CONTENT
 from repro_env.verification import bound
 from repro_env.verification.outcome import Attempt, Verification
 
+MOST_NAMED = 3
+
 
 def in_words(found: Verification) -> Iterator[str]:
     """Yield what stands between the table of attempts and the verdict."""
@@ -51,6 +53,11 @@ def grade(found: Verification) -> str:
     if found.grade == "robust":
         return f"robust to {', '.join(found.robust_to)}"
     return found.grade
+
+
+def factors(names: Sequence[str]) -> str:
+    """Return factors for a cell of a table: many by their number."""
+    return ", ".join(names) if len(names) <= MOST_NAMED else f"{len(names)} factors"
 
 
 def guilty(names: Sequence[str]) -> str:
