@@ -135,7 +135,7 @@ def show_verification(found: Verification) -> None:
     _print(table)
     for line in verification.in_words(found):
         _print(line)
-    _print(Text("verdict: ") + _coloured(found.verdict))
+    _print(Text("verdict: ") + _coloured(verification.verdict(found)))
 
 
 def show_collected(answer: Collected) -> None:

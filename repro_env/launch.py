@@ -46,6 +46,7 @@ def launch(
     stdout: int | IO[Any] | None = None,
     stderr: int | IO[Any] | None = None,
     prepare: Callable[[], None] | None = None,
+    descriptors: Sequence[int] = (),
     wait: Callable[[subprocess.Popen[bytes]], int] = lambda process: process.wait(),
 ) -> Launched:
     """Run a command until it ends.
@@ -60,6 +61,7 @@ def launch(
         stdout: Where it prints to, likewise.
         stderr: The same for errors.
         prepare: Called in its process just before it is executed.
+        descriptors: What it inherits, besides its standard streams.
         wait: What waits for it and returns its status.
 
     Raises:
@@ -75,6 +77,7 @@ def launch(
                 stdout=stdout,
                 stderr=stderr,
                 preexec_fn=prepare,
+                pass_fds=descriptors,
             )
         except (OSError, ValueError, subprocess.SubprocessError) as error:
             raise CommandError(

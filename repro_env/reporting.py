@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from repro_env import paths
@@ -42,12 +43,18 @@ def _verification(name: str, runs: Store) -> Verification | None:
     """Return the newest verification of that name, or that has that run among its attempts."""
     files = sorted(runs.verifications.glob(f"*/{outcome.FILE}"), reverse=True)
     if name == "last" and files and runs.read(name).observation.reason.startswith(REASON):
-        return outcome.read(files[0])
+        return next(_readable(files), None)
     by_name = [file for file in files if name and file.parent.name.startswith(name)]
     if len(by_name) == 1:
         return outcome.read(by_name[0])
     run = _run(name, runs)
-    return next((one for one in map(outcome.read, files) if run in _runs_of(one)), None)
+    return next((one for one in _readable(files) if run in _runs_of(one)), None)
+
+
+def _readable(files: Sequence[Path]) -> Iterator[Verification]:
+    for file in files:
+        with suppress(RecordError):
+            yield outcome.read(file)
 
 
 def _run(name: str, runs: Store) -> str:
@@ -66,6 +73,11 @@ def _records(names: Sequence[str], runs: Store) -> dict[str, Record]:
 
 
 def _write(target: Path, text: str) -> None:
+    target = target.resolve()  # a link stays one
+    if target.exists() and not target.is_file():
+        raise RecordError(
+            f"{paths.to_text(target)} is no file", hint="name a file: --output report.html"
+        )
     temporary = target.with_name(f".{target.name}.new")
     try:
         temporary.write_text(text, encoding="utf-8")

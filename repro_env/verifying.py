@@ -20,7 +20,6 @@ from repro_env.verification import bound, factors, recovery
 from repro_env.verification.inquiry import Asked
 from repro_env.verification.laboratory import Subject
 from repro_env.verification.outcome import Verification
-from repro_env.verification.verify import has_failed
 from repro_env.verification.verify import verify as verify_subject
 
 ATTEMPTS = 3
@@ -30,6 +29,8 @@ def verify(asked: argparse.Namespace) -> int:
     """Make attempts, and print what they show."""
     runs = Store.of(Path.cwd())
     if asked.restore:
+        if asked.command or asked.run:
+            raise CommandError("--restore only puts files back", hint="give it alone")
         return _restore(runs)
     wanted = _asked(asked)
     with _subject(asked, runs) as subject:
@@ -43,24 +44,13 @@ def verify(asked: argparse.Namespace) -> int:
 
 
 def _status(found: Verification) -> int:
-    if has_failed(found):
-        return _refuse(
-            f"the command failed in every attempt, with status {found.attempts[0].exit_status}: "
-            "that it fails alike is all this shows",
-            f"mend it first: .repro/runs/{found.attempts[0].run}/stderr.log has what it said",
-        )
-    if not found.compared and found.verdict != DIFFERENT:
-        return _refuse(
-            "there was nothing to compare: the command made no files, printed nothing and drew "
-            "from no generator",
-            "name what it makes: --out PATH",
-        )
-    return int(found.verdict == DIFFERENT)
-
-
-def _refuse(message: str, hint: str) -> int:
+    if not found.problem:
+        return int(found.verdict == DIFFERENT)
     sys.stdout.flush()
-    sys.stderr.write(f"error: {message}\n  what to do: {hint}\n")
+    hint = f".repro/runs/{found.attempts[0].run}/stderr.log has what it said"
+    if not found.attempts[0].exit_status:
+        hint = "name what it makes: --out PATH"
+    sys.stderr.write(f"error: {found.problem}\n  what to do: {hint}\n")
     return 2
 
 

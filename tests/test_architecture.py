@@ -132,12 +132,13 @@ LAYERS = {
     "runs.traced": 7,
     "trace.recorder": 7,
     "trace.surroundings": 7,
-    "verification.starting": 7,
+    "verification.tree": 7,
     "steps.deep": 8,
     "trace.losses": 8,
     "trace.states": 8,
     "trace.values": 8,
     "verification.reading": 8,
+    "verification.starting": 8,
     "trace.arrays": 9,
     "trace.closeup": 9,
     "verification.agreement": 9,
@@ -146,6 +147,7 @@ LAYERS = {
     "trace.own": 10,
     "trace.reads": 10,
     "verification.closer": 10,
+    "verification.remarks": 10,
     "trace.optimizers": 11,
     "trace.tracer": 12,
     "stepping": 13,
@@ -156,7 +158,7 @@ LAYERS = {
     "verification.recovery": 16,
     "verification.verify": 17,
     "verifying": 18,
-    "cli": 20,
+    "cli": 21,
 }
 START_UP_PATH = ["errors", "legal", "settings", "seeding", "startup"]
 BARE = {"os", "sys", "_thread", "repro_env"} | {

@@ -260,9 +260,13 @@ def test_a_last_line_that_is_cut_is_skipped(tmp_path: Path) -> None:
 
 
 def test_a_stream_that_is_damaged_elsewhere_is_refused(tmp_path: Path) -> None:
-    for number, bad in enumerate(
-        [{"columns": 0}, entry(1, "0" * 15), {**entry(1), "columns": 1}, {**entry(1), "loss": 1}]
-    ):
+    damaged: list[dict[str, object]] = [
+        {"columns": 0},
+        entry(1, "0" * 15),
+        {**entry(1), "columns": 1},
+        {**entry(1), "loss": 1},
+    ]
+    for number, bad in enumerate(damaged):
         with pytest.raises(RecordError, match="is no stream of steps"):
             written(tmp_path / str(number), bad, entry(2))
 
@@ -295,6 +299,15 @@ def test_another_order_is_aligned_and_said(tmp_path: Path) -> None:
     assert alignment.first_difference(a, b) is None
     assert not alignment.align(a, b).is_in_order
     assert alignment.align(a, a).is_in_order
+
+
+def test_a_step_that_is_named_twice_is_aligned_by_its_turn(tmp_path: Path) -> None:
+    a = written(tmp_path / "a", entry(7), entry(7, "1" * 16))
+    b = written(tmp_path / "b", entry(7), entry(7, "2" * 16), entry(7))
+
+    spread = alignment.spread(a, b)
+
+    assert [(one.entry, one.number, one.missing) for one in spread] == [(1, 1, ""), (2, 2, "A")]
 
 
 def test_a_column_of_another_type_or_of_one_stream_alone_is_named(tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ SIGNS = {  # drawn, so that they show in any font; told apart by shape, not by c
 
 def sentence(found: Verification) -> str:
     """Return the verdict in a sentence."""
+    if found.problem:
+        return f"no verdict: {found.problem}"
     if found.verdict != DIFFERENT:
         return f"{found.verdict}: {found.agreeing} of {len(found.attempts)} agree"
     differing = sum(one.verdict == DIFFERENT for one in found.attempts)
@@ -35,6 +37,8 @@ def banner(subject: Subject) -> Html:
     if found is None:
         return _banner("unknown", UNVERIFIED, *_unverified(subject))
     look = "differ" if found.verdict == DIFFERENT else "agree"
+    if found.problem:
+        look = "unknown"
     return _banner(look, sentence(found), *_facts(subject, found))
 
 

@@ -116,8 +116,12 @@ def _without_record(runs: Store) -> list[Path]:
 
 
 def _without_runs(runs: Store, kept: set[str]) -> list[Path]:
-    """Return the verifications of which no run is left; never one that keeps somebody's files."""
-    found = []
+    """Return the verifications of which no run is left; never one that keeps somebody's files.
+
+    A copy of files that is not whole is nobody's: no attempt had begun.
+    """
+    folders = sorted(runs.verifications.iterdir()) if runs.verifications.is_dir() else []
+    found = [one for one in folders if {*os.listdir(one)} == {outcome.KEPT} and _is_left(one)]  # noqa: PTH208
     for file in sorted(runs.verifications.glob(f"*/{outcome.FILE}")):
         with suppress(RecordError):
             named = {one.run for one in outcome.read(file).attempts}

@@ -25,12 +25,16 @@ class Trial(NamedTuple):
         timeout_s: After that many seconds the command is ended, with all that it has started;
             None never.
         plan: What the trace is to hold (`trace.tracer`), as JSON's types.
+        descriptors: What the command inherits, besides its standard streams.
+        root: Where outputs may lie that nobody named; the folder alone if None.
     """
 
     variables: Mapping[str, str] = {}
     prepare: Callable[[], None] | None = None
     timeout_s: float | None = None
     plan: Mapping[str, object] = {}
+    descriptors: Sequence[int] = ()
+    root: Path | None = None
 
 
 class Request(NamedTuple):

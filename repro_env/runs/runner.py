@@ -159,6 +159,7 @@ def _run(
             stdout=streams.stdout.target,
             stderr=streams.stderr.target,
             prepare=trial.prepare,
+            descriptors=trial.descriptors,
             wait=partial(streams.wait, timeout_s=trial.timeout_s),
         )
     except CommandError:
@@ -173,9 +174,19 @@ def _run(
 def _stamps_of_outputs(request: Request) -> dict[str, Stamp]:
     """Return how everything stands that may be an output."""
     if not request.outputs:
-        return files.scan(request.folder, _skip)
+        return _scan(request, _skip)
     names = [name for path in request.outputs for name in files.below(path, request.folder)]
     return {name: files.stamp(request.folder / name) for name in names}
+
+
+def _scan(request: Request, on_error: Callable[[OSError], None]) -> dict[str, Stamp]:
+    """Return all that may be an output, by its path relative to the folder."""
+    root = (request.trial and request.trial.root) or request.folder
+    found = files.scan(root, on_error)
+    if root == request.folder:
+        return found
+    below = os.path.relpath(root, request.folder)
+    return {os.path.normpath(os.path.join(below, path)): one for path, one in found.items()}  # noqa: PTH118
 
 
 def _outputs(request: Request, before: _Before, progress: Progress) -> _After:
@@ -190,7 +201,7 @@ def _outputs(request: Request, before: _Before, progress: Progress) -> _After:
             names += files.below(path, request.folder) if there else []
             missing += [] if there else [paths.to_text(path)]
     else:
-        stamps = files.scan(request.folder, lambda error: unseen.append(str(error.filename)))
+        stamps = _scan(request, lambda error: unseen.append(str(error.filename)))
         names, deleted = files.changed(before.stamps, stamps)
     names = list(dict.fromkeys(names))
     done = progress("digesting outputs", files.size(names, request.folder))

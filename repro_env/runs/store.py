@@ -69,6 +69,26 @@ class Store:
         with _held(folder, fcntl.LOCK_EX):
             yield folder
 
+    @contextmanager
+    def verifying(self) -> Iterator[int]:
+        """Hold the project's files: one verify at a time moves them.
+
+        Yields:
+            The lock's descriptor, for attempts: it is held as long as one of them lives.
+
+        Raises:
+            RecordError: They are held, by a verify or by what a killed one has started.
+        """
+        self.prepare()
+        try:
+            with _held(self.verifications, fcntl.LOCK_EX | fcntl.LOCK_NB) as descriptor:
+                yield descriptor
+        except BlockingIOError:
+            raise RecordError(
+                f"a verify is under way in {str(self.project)!r}, or what one had started",
+                hint="wait for it, or end it",
+            ) from None
+
     def prepare(self) -> None:
         """Make the store's folders, which git is to ignore.
 
@@ -156,16 +176,15 @@ class Store:
                 hint="run this as the one whom it belongs to",
             ) from None
 
-    def output(self, record: Record, path: str) -> Path:
-        """Return where an output lies: where the command made it, or where a verify moved it to.
+    def moved(self, run_id: str) -> Path:
+        """Return where a verify has moved to what one of its attempts made."""
+        return self.runs / run_id / OUTPUTS
 
-        Args:
-            record: The run's.
-            path: The output's, as in its record.
-        """
+    def output(self, record: Record, path: str) -> Path:
+        """Return where an output, as its record names it, was made, or was moved to by a verify."""
         name = paths.from_text(path)
         below = os.path.normpath(os.path.join(paths.from_text(record.definition.folder), name))  # noqa: PTH118
-        moved = self.runs / record.id / OUTPUTS / below
+        moved = self.moved(record.id) / below
         made = Path(paths.from_text(record.observation.working_folder), name)
         return moved if os.path.lexists(moved) else made
 
@@ -237,11 +256,11 @@ def is_running(folder: Path) -> bool:
 
 
 @contextmanager
-def _held(folder: Path, how: int) -> Iterator[None]:
+def _held(folder: Path, how: int) -> Iterator[int]:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, how)
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
 

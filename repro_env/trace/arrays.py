@@ -44,7 +44,7 @@ class Arrays:
                 yield from self.look(f"{name}.{key}", one)
         elif isinstance(value, (list, tuple)):
             if value and all(type(one) in NUMBERS for one in value):
-                yield self._see(name, f"list [{len(value)}]", b"".join(map(_packed, value)), None)
+                yield self._see(name, f"list [{len(value)}]", _all_packed(value), None)
                 return
             for number, one in enumerate(value):
                 yield from self.look(f"{name}.{number}", one)
@@ -120,6 +120,12 @@ def bytes_of(array: Any) -> Any:
     if array.flags.c_contiguous and array.dtype.kind in "biufc":
         return array.data if array.size else b""
     return array.tobytes()  # types from elsewhere, such as bfloat16, have no buffer
+
+
+def _all_packed(values: Any) -> bytes:
+    """Return several values, each after its length: 1, 23 are not 12, 3."""
+    packed = [_packed(one) for one in values]
+    return b"".join(struct.pack("<q", len(one)) + one for one in packed)
 
 
 def _packed(value: Any) -> bytes:

@@ -154,7 +154,7 @@ class Followed:
 
 def _named(model: Any, parts: tuple[str, ...]) -> list[tuple[str, Any]]:
     """Return a model's variables of some kinds, with their names."""
-    variables = {
+    variables: dict[str, Callable[[], Any]] = {
         "buffer": lambda: model.non_trainable_weights,
         "optimizer": lambda: _slots(getattr(model, "optimizer", None)),
         "parameter": lambda: model.trainable_weights,

@@ -1,16 +1,16 @@
 """PyTorch during a close look: what the step begins with, and each call of a module.
 
-The hooks are global, and there only while somebody looks.
+A module is called through `torch.nn.Module.__call__`, which is another one while somebody looks.
+Global hooks would do, but the compiler warns the user of them, and they see no keywords before 2.1.
 """
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
-from threading import local
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.nn.modules import module as torchs
 
 from repro_env.trace import names
 from repro_env.trace.losses import is_capturing, is_compiling
@@ -42,28 +42,34 @@ class Calls:
         self._recorder = recorder
         self._start_of = start_of
         self._look: CloseUp | None = None
-        self._handles: list[Any] = []
+        self._plain: Any = None  # what calls a module while nobody looks
 
     def start(self, look: CloseUp) -> None:
-        """Hook all modules, for this look."""
+        """See all calls of modules, for this look."""
         self._look = look
         self._is_begun = False
         self._begun = 0  # calls so far
         self._names: dict[int, str] = {}
         self._counts: Counter[str] = Counter()
-        self._thread = local()
-        options = {"with_kwargs": True} if _has_keywords() else {}
-        self._handles = [
-            torchs.register_module_forward_pre_hook(self._before),
-            torchs.register_module_forward_hook(self._after, **options),
-        ]
+        plain = self._plain = torch.nn.Module.__call__
+
+        @functools.wraps(plain)
+        def call(module: Any, *args: Any, **kwargs: Any) -> Any:
+            if is_compiling():
+                return plain(module, *args, **kwargs)
+            seen = self._before(args, kwargs)
+            output = plain(module, *args, **kwargs)
+            if seen is not None:
+                self._after(module, seen, output)
+            return output
+
+        torch.nn.Module.__call__ = call
 
     def stop(self) -> None:
-        """Take the hooks away."""
-        for handle in self._handles:
-            handle.remove()
-        self._handles = []
-        self._look = None
+        """Have modules called as ever."""
+        if self._plain is not None:
+            torch.nn.Module.__call__ = self._plain
+        self._plain = self._look = None
 
     def begin_backward(self) -> None:
         """Keep the parameters' digests once more: all calls are made."""
@@ -103,52 +109,39 @@ class Calls:
             self.keep(named, "start: ")
         look.add_start(entry)
 
-    def _before(self, module: Any, inputs: Any) -> None:
+    def _before(self, args: Any, kwargs: Any) -> tuple[int, list[list[str]]] | None:
+        """Return the call's number and the digests of its inputs; None where nobody looks."""
         look = self._look
-        if look is None or is_compiling() or is_capturing():
-            return
+        if look is None or is_capturing():
+            return None
         try:
             with torch._C.DisableTorchFunction():
                 self._begin(look)
                 self._begun += 1
-                self._stack().append((module, self._begun, self._digest(inputs)))
+                return self._begun, [*self._digest(args), *self._digest(kwargs)]
         except Exception as error:
             self._recorder.note("a module's inputs", error)
+            return None
 
-    def _after(self, module: Any, inputs: Any, *rest: Any) -> None:
-        del inputs
-        look = self._look
-        if look is None or is_compiling() or is_capturing():
-            return
+    def _after(self, module: Any, seen: tuple[int, list[list[str]]], output: Any) -> None:
         try:
-            with torch._C.DisableTorchFunction():
-                keywords, output = rest if len(rest) == 2 else ({}, rest[0])
-                self._call(look, module, keywords, output)
+            if self._look is not None:
+                with torch._C.DisableTorchFunction():
+                    self._add(self._look, module, seen, output)
         except Exception as error:
             self._recorder.note("a module's outputs", error)
 
-    def _call(self, look: CloseUp, module: Any, keywords: Any, output: Any) -> None:
-        stack = self._stack()
-        begun, found = self._begun, []
-        while stack:  # what is above it has raised
-            inner, begun, found = stack.pop()
-            if inner is module:
-                break
-        name = self._names.get(id(module), f"a {type(module).__name__}")
+    def _add(
+        self, look: CloseUp, module: Any, seen: tuple[int, list[list[str]]], output: Any
+    ) -> None:
+        name = self._names.get(id(module), f"another {type(module).__name__}")
         self._counts[name] += 1
         which = f"{name}, call {self._counts[name]}" if self._counts[name] > 1 else name
         for path, tensor in _flat(output):
             if _is_tensor(tensor):
                 self._keep(look, f"output{path} of {which}", tensor)
-        inputs = found + self._digest(keywords)
-        line = {"at": "call", "module": which, "class": type(module).__name__, "begun": begun}
-        look.add({**line, "inputs": inputs, "outputs": self._digest(output)})
-
-    def _stack(self) -> list[Any]:
-        if not hasattr(self._thread, "stack"):
-            self._thread.stack = []
-        stack: list[Any] = self._thread.stack
-        return stack
+        line = {"at": "call", "module": which, "class": type(module).__name__, "begun": seen[0]}
+        look.add({**line, "inputs": seen[1], "outputs": self._digest(output)})
 
     def _digest(self, value: Any) -> list[list[str]]:
         rows = []
@@ -176,10 +169,3 @@ def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 def _is_tensor(value: Any) -> bool:
     return issubclass(type(value), torch.Tensor)
-
-
-def _has_keywords() -> bool:
-    """Say whether a global hook can ask for the keywords of a call (since torch 2.1)."""
-    from inspect import signature
-
-    return "with_kwargs" in signature(torchs.register_module_forward_hook).parameters

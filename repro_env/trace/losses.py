@@ -11,6 +11,7 @@ from threading import local
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
+from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from repro_env.trace.recorder import Recorder
     from repro_env.trace.tensors import Tensors
 
+TRIALS = ("FakeTensorMode", "FunctionalTensorMode", "ProxyTorchDispatchMode")  # the compiler's
 LARGE = 2**16  # elements: of a tensor on another device, too many to keep until the step
 
 
@@ -104,7 +106,17 @@ def is_capturing() -> bool:
 
 
 def is_compiling() -> bool:
-    """Say whether the compiler reads this: to it, we are not there."""
+    """Say whether the compiler reads this, or tries it out on tensors that hold nothing.
+
+    To it we are not there; it takes the first answer for a constant, and reads no further.
+    """
+    if _is_read():
+        return True
+    mode = _get_current_dispatch_mode()
+    return mode is not None and type(mode).__name__ in TRIALS
+
+
+def _is_read() -> bool:
     if hasattr(torch, "compiler") and hasattr(torch.compiler, "is_compiling"):
         return bool(torch.compiler.is_compiling())
     return bool(torch._utils.is_compiling())

@@ -21,7 +21,7 @@ from repro_env.trace.tensors import Tensors
 if TYPE_CHECKING:
     from repro_env.trace.closeup import CloseUp
 
-FRAMES = 8  # between a step and the one that calls it, at most
+FRAMES = 16  # between a step and the one that calls it, at most
 
 
 class Followed:
@@ -75,7 +75,7 @@ class Optimizers:
         self._followed: dict[int, Followed] = {}
         self._counts: dict[str, int] = {}
         self._calls: Calls | None = None
-        self._is_hooked_again = False
+        self._compiler: Any = None  # until it has done what is undone here
 
     def start(self) -> None:
         """Be told of each step and each `backward` to come."""
@@ -104,21 +104,26 @@ class Optimizers:
         try:
             if self._calls is not None:
                 self._calls.begin_backward()
-            if not self._is_hooked_again and "torch._dynamo" in sys.modules:
-                self._hook_again(sys.modules["torch._dynamo"])
+            if self._compiler is not None:
+                self._hook_again(self._compiler)
         except Exception as error:
             self._recorder.note("the beginning of a step", error)
 
+    def follow_compiler(self, compiler: Any) -> None:
+        """Keep the compiler, imported just now, out of what is ours."""
+        self._compiler = compiler
+        torchs._global_optimizer_post_hooks[self._handle.id] = compiler.disable(self._stepped)
+        torch.autograd.backward = compiler.disable(torch.autograd.backward)
+
     def _hook_again(self, compiler: Any) -> None:
-        """Keep the compiler out of our hook, and undo that torch 2.0's takes all hooks away.
+        """Undo that the compiler of torch 2.0 takes the hooks of all optimizers away.
 
         Source:
             https://github.com/pytorch/pytorch/blob/v2.0.1/torch/_dynamo/eval_frame.py (`patch`)
         """
         if not compiler.eval_frame.TorchPatcher.patch.cache_info().currsize:
             return  # it is imported, and nothing is compiled yet
-        self._is_hooked_again = True
-        torchs._global_optimizer_post_hooks[self._handle.id] = compiler.disable(self._stepped)
+        self._compiler = None
         for kind in list(vars(torch.optim).values()):
             if isinstance(kind, type) and issubclass(kind, torch.optim.Optimizer):
                 _hook(kind)
@@ -186,12 +191,12 @@ def _hook(kind: Any) -> None:
 
 def _is_inner(optimizer: Any) -> bool:
     """Say whether this step is called by the same optimizer's own: by that of a subclass."""
-    frame: Any = sys._getframe(2)  # what calls the hooks
-    code = frame.f_code
+    frame: Any = sys._getframe(2)
+    found = []
     for _ in range(FRAMES):
+        if frame.f_code.co_name == "wrapper" and frame.f_code.co_filename == torchs.__file__:
+            found.append(frame)  # what calls the hooks of a step
         frame = frame.f_back
         if frame is None:
-            return False
-        if frame.f_code is code:
-            return frame.f_locals.get("self") is optimizer
-    return False
+            break
+    return any(outer.f_locals.get("self") is optimizer for outer in found[1:])

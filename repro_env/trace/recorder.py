@@ -129,7 +129,9 @@ class Recorder:
             self._append({**head, "command": list(command)})
 
     def _append(self, line: dict[str, Any]) -> None:
-        append(self._file, json.dumps(line, separators=(",", ":")).encode() + b"\n")
+        text = json.dumps(line, separators=(",", ":"), ensure_ascii=False)
+        # Half of a surrogate pair, as in names of files, is no text that others would read.
+        append(self._file, text.encode(errors="xmlcharrefreplace") + b"\n")
 
 
 def append(path: str, data: bytes) -> None:

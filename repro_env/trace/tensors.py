@@ -131,7 +131,10 @@ def _bytes_of(tensor: Any) -> Any:
         return b""
     if tensor.untyped_storage().nbytes() < (tensor.storage_offset() + last + 1) * size:
         raise ValueError("its memory is freed")  # to read there would end the process
-    here = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous()
+    with torch._C.DisableTorchFunction():
+        here = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous()
+    if type(here) is not torch.Tensor or here.is_meta or not here.data_ptr():
+        raise TypeError("it holds nothing")  # such as the compiler's own, or of a foreign class
     buffer = (ctypes.c_char * (count * size)).from_address(here.data_ptr())
     vars(buffer)["owner"] = here
     return buffer

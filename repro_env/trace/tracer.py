@@ -7,6 +7,7 @@ Until the surroundings are applied nothing is imported that could bind what they
 from __future__ import annotations
 
 import os
+import sys
 
 TYPE_CHECKING = False  # typing's own constant costs the import of typing
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from repro_env.trace.batches import Batches
     from repro_env.trace.closeup import CloseUp
+    from repro_env.trace.optimizers import Optimizers
     from repro_env.trace.own import OwnSteps
     from repro_env.trace.recorder import Recorder
 
@@ -31,6 +33,7 @@ class Tracer:
 
         self.recorder: Recorder = Recorder(folder)
         self.closeup: CloseUp | None = None
+        self._optimizers: Optimizers | None = None
         self._batches: Batches | None = None
         self._steps: OwnSteps | None = None
         if plan.get("deep"):
@@ -46,6 +49,7 @@ class Tracer:
         Follower(
             {
                 "torch": self._follow_torch,
+                "torch._dynamo": self._follow_compiler,
                 "keras.callbacks": self._follow_fit,
                 "keras.engine.training": self._follow_models,
             }
@@ -67,9 +71,17 @@ class Tracer:
         try:
             from repro_env.trace.optimizers import Optimizers
 
-            Optimizers(self.recorder, self.closeup).start()
+            self._optimizers = Optimizers(self.recorder, self.closeup)
+            self._optimizers.start()
         except Exception as error:
             self.recorder.note("torch", error)
+
+    def _follow_compiler(self) -> None:
+        try:
+            if self._optimizers is not None:
+                self._optimizers.follow_compiler(sys.modules["torch._dynamo"])
+        except Exception as error:
+            self.recorder.note("torch's compiler", error)
 
     def _follow_fit(self) -> None:
         try:

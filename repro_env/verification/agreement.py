@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from repro_env.content import differences
 from repro_env.content.contents import Difference
-from repro_env.content.verdict import DIFFERENT, Verdict
+from repro_env.content.verdict import DIFFERENT, IDENTICAL_BYTES, Verdict
 from repro_env.errors import ReproError
 from repro_env.records import compare
 from repro_env.records.finding import NO, YES, Finding
@@ -44,6 +44,8 @@ class Evidence(NamedTuple):
         reads: The files that it read.
         varied: The factors that were not as in the reference.
         timed_out: Whether `--timeout` ended it.
+        moved: What it had made or changed, by its path below the folder that is put back.
+        left_running: How many processes it had left, which were ended.
     """
 
     record: Record
@@ -51,6 +53,8 @@ class Evidence(NamedTuple):
     reads: Reads
     varied: Sequence[str] = ()
     timed_out: bool = False
+    moved: Sequence[str] = ()
+    left_running: int = 0
 
 
 class Agreement(NamedTuple):
@@ -68,7 +72,7 @@ class Agreement(NamedTuple):
 
 
 def of(was: Evidence, now: Evidence, steps_of: Evidence, runs: Store, root: Path) -> Agreement:
-    """Compare an attempt with the reference.
+    """Compare an attempt with the reference; with itself it agrees, whatever can't be read.
 
     Args:
         was: The reference.
@@ -78,6 +82,8 @@ def of(was: Evidence, now: Evidence, steps_of: Evidence, runs: Store, root: Path
         runs: The project's.
         root: The folder that is put back after each attempt.
     """
+    if was.record.id == now.record.id:
+        return Agreement(IDENTICAL_BYTES, "", [])
     compared = compare.runs(was.record, now.record)
     found = [
         *_of_outputs(was.record, now.record, compared.differences, runs),
@@ -123,11 +129,14 @@ def _of_environment(found: Sequence[Finding], varied: Sequence[str]) -> Iterator
 
 def _of_generators(was: Record, now: Record) -> Iterator[Divergence]:
     """Compare the final states of the programs' generators; workers may be ended at any moment."""
-    for before, after in zip(_programs(was), _programs(now)):
-        if not before.generators or not after.generators:
-            continue
-        for name in {**before.generators, **after.generators}:
-            states = before.generators.get(name, "none"), after.generators.get(name, "none")
+    before, after = _programs(was), _programs(now)
+    if len(before) != len(after):
+        counts = f"{len(before)} and {len(after)}"
+        yield Divergence("generators", "programs", f"the number of Python programs is {counts}")
+        return
+    for mine, theirs in zip(before, after):
+        for name in {**mine.generators, **theirs.generators}:
+            states = mine.generators.get(name, "none"), theirs.generators.get(name, "none")
             if states[0] != states[1]:
                 words = f"{name}'s generator ends in another state: it has drawn more, or less"
                 if "none" in states:
@@ -136,10 +145,15 @@ def _of_generators(was: Record, now: Record) -> Iterator[Divergence]:
 
 
 def _programs(record: Record) -> list[Process]:
-    """Return the processes whose generators count: those with a framework, or all that end."""
+    """Return the processes whose generators count: those with a framework, or the main one.
+
+    They come in an order that doesn't follow from which of them began first, which is chance.
+    """
     found = [one for one in record.observation.processes if _is_program(one)]
     main = main_of(found)
-    return [one for one in found if one.libraries] or ([main] if main else [])
+    counted = [one for one in found if one.libraries] or ([main] if main else [])
+    known = [one for one in counted if one.generators]
+    return sorted(known, key=lambda one: (one.command, sorted(one.generators.items())))
 
 
 def _is_program(process: Process) -> bool:
@@ -149,6 +163,7 @@ def _is_program(process: Process) -> bool:
 
 
 def _of_steps(was: Mapping[str, Stream], now: Mapping[str, Stream]) -> Iterator[Divergence]:
+    """Compare steps; where one of the two was not followed, neither has any."""
     for place in sorted({*was, *now}):
         if place in was and place in now:
             found = alignment.first_difference(was[place], now[place])
@@ -160,8 +175,9 @@ def _of_steps(was: Mapping[str, Stream], now: Mapping[str, Stream]) -> Iterator[
                     step=found.step,
                     entry=found.entry,
                 )
-        elif was and now:
-            yield Divergence("step", place, f"only one of the two has a process {place} with steps")
+        else:
+            process = f"process {place}" if place else "the main process"
+            yield Divergence("step", place, f"{process} has made steps in one of the two alone")
 
 
 def _of_outputs(
@@ -180,9 +196,14 @@ def _of_outputs(
 
 
 def _of_printed(was: Record, now: Record, runs: Store) -> Divergence:
-    logs = [runs.runs / one.id / "stdout.log" for one in (was, now)]
-    text = _first_text(*logs) or "what they printed differs"
+    text = printed(was, now, runs) or "what they printed differs"
     return Divergence("printed", compare.PRINTED, text)
+
+
+def printed(was: Record, now: Record, runs: Store) -> str:
+    """Say where what two runs printed differs; empty if it doesn't."""
+    logs = [runs.runs / one.id / "stdout.log" for one in (was, now)]
+    return _first_text(logs[0], logs[1])
 
 
 def _of_file(was: Record, now: Record, one: Finding, runs: Store) -> Divergence:
@@ -232,4 +253,5 @@ def compared(one: Evidence) -> list[str]:
         f"generators: {', '.join(generators)}" if generators else "",
         f"{entries} steps" if entries else "",
     ]
-    return [one for one in found if one]
+    said = [one for one in found if one]
+    return [] if said == found[2:3] else said  # a generator that nobody may have drawn from

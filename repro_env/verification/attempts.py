@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from repro_env.descendants import below
 from repro_env.records.definition import Code
 from repro_env.records.record import Record
 from repro_env.runs.beginning import Progress
@@ -20,6 +22,8 @@ from repro_env.verification.factors import busy
 from repro_env.verification.starting import StartingFiles
 from repro_env.verification.variations import Variation
 
+GRACE_S = 2.0  # from the request to end until there is no choice
+POLL_S = 0.02
 REASON = "verify: "  # so the reasons of attempts begin
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -30,10 +34,15 @@ class Site(NamedTuple):
     Args:
         files: Its files, which are put back after each.
         top: Of the copy of the code that it is; None where it is the project itself.
+        is_searched: Whether outputs are looked for in all of it, and not in the command's folder
+            alone, as those of recorded runs were.
+        descriptors: What attempts inherit: the lock of the project's files.
     """
 
     files: StartingFiles
     top: Path | None
+    is_searched: bool
+    descriptors: Sequence[int]
 
 
 class Wanted(NamedTuple):
@@ -62,12 +71,16 @@ class Attempted(NamedTuple):
         varied: The factors that were not as in the reference.
         signal: The number of a signal that came meanwhile and ends the verify; 0 if none.
         timed_out: Whether `--timeout` ended it.
+        moved: What it had made or changed, by its path below the site.
+        left_running: How many processes it had left, which were ended.
     """
 
     run: str
     varied: Sequence[str]
     signal: int
     timed_out: bool
+    moved: Sequence[str]
+    left_running: int
 
 
 def make(
@@ -100,7 +113,10 @@ def make(
         prepare=wanted.variation.prepare,
         timeout_s=wanted.timeout_s,
         plan={**wanted.plan, **wanted.variation.plan},
+        descriptors=site.descriptors,
+        root=site.files.folder if site.is_searched else None,
     )
+    others = {*below(os.getpid())}
     site.files.is_put_back = False
     try:
         with busy(wanted.variation.load):
@@ -110,8 +126,37 @@ def make(
         aside = finished.file.parent / OUTPUTS
     finally:
         with unhurried():
-            site.files.put_back(aside)
-    return Attempted(finished.record.id, wanted.varied, finished.signal, finished.timed_out)
+            left_running = _end_all_but(others)
+            moved = site.files.put_back(aside)
+    return Attempted(
+        finished.record.id,
+        wanted.varied,
+        finished.signal,
+        finished.timed_out,
+        moved,
+        left_running,
+    )
+
+
+def _end_all_but(others: set[int]) -> int:
+    """End what an attempt has left running: it would write into the files of the next one.
+
+    Returns:
+        How many processes that were.
+    """
+    found = {*below(os.getpid())} - others
+    until = time.monotonic() + GRACE_S
+    number = signal.SIGTERM
+    while left := {*below(os.getpid())} - others:
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+            with suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
+        if time.monotonic() > until:
+            number = signal.SIGKILL
+        time.sleep(POLL_S)
+    return len(found)
 
 
 def in_site(request: Request, site: Site, code: Code | None, project: Path) -> Request:
@@ -135,7 +180,8 @@ def share_outputs(runs: Store, was: Record, now: Record) -> None:
     for file in now.outputs:
         if file.kind == "file" and before.get(file.path) == file.sha256:
             mine, theirs = (runs.output(one, file.path) for one in (now, was))
-            if mine.is_file() and theirs.is_file():
+            moved = [one for one in (mine, theirs) if one.is_relative_to(runs.runs)]
+            if len(moved) == 2 and mine.is_file() and theirs.is_file():
                 copying.share(mine, theirs)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -11,6 +12,7 @@ from pathlib import Path
 
 FICLONE = 0x40049409  # linux/fs.h: share the blocks, where the file system can
 PIECE_BYTES = 1 << 20
+BLOCK_BYTES = 512  # of stat, whatever the disk's own are
 
 
 def copy(source: Path, target: Path) -> None:
@@ -28,18 +30,41 @@ def copy(source: Path, target: Path) -> None:
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".repro-{os.getpid()}")
-    with suppress(FileNotFoundError):
-        temporary.unlink()
-    if stat.S_ISLNK(seen.st_mode):
-        temporary.symlink_to(os.readlink(source))  # noqa: PTH115  # as it was written
-    elif stat.S_ISREG(seen.st_mode):
-        _copy_bytes(source, temporary)
-    else:
-        return  # a pipe, socket or device: nothing can be kept of it
-    shutil.copystat(source, temporary, follow_symlinks=False)
-    with suppress(OSError):  # root alone can
-        os.chown(temporary, seen.st_uid, seen.st_gid, follow_symlinks=False)
-    temporary.replace(target)
+    try:
+        temporary.unlink(missing_ok=True)
+        if stat.S_ISLNK(seen.st_mode):
+            temporary.symlink_to(os.readlink(source))  # noqa: PTH115  # as it was written
+        else:
+            _copy_bytes(source, temporary)
+        shutil.copystat(source, temporary, follow_symlinks=False)
+        with suppress(OSError):  # root alone can
+            os.chown(temporary, seen.st_uid, seen.st_gid, follow_symlinks=False)
+        temporary.replace(target)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(target)) from None
+
+
+def move_back(source: Path, target: Path) -> None:
+    """Move a file or link from the copy to its place, with its times and permissions.
+
+    Raises:
+        OSError: The system refuses.
+    """
+    if stat.S_ISDIR(source.lstat().st_mode):
+        target.mkdir(exist_ok=True)
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        source.rename(target)
+    except OSError:  # on another disk
+        copy(source, target)
+
+
+def room(path: Path) -> int:
+    """Return how many bytes a file takes on its disk; holes take none."""
+    seen = path.lstat()
+    return 0 if stat.S_ISDIR(seen.st_mode) else min(seen.st_size, seen.st_blocks * BLOCK_BYTES)
 
 
 def settle(source: Path, target: Path) -> None:
@@ -98,7 +123,24 @@ def _copy_bytes(source: Path, target: Path) -> None:
         try:
             fcntl.ioctl(writer, FICLONE, reader.fileno())
         except OSError:
-            shutil.copyfileobj(reader, writer, PIECE_BYTES)
+            _copy_extents(reader.fileno(), writer.fileno())
+
+
+def _copy_extents(reader: int, writer: int) -> None:
+    """Copy what is no hole."""
+    size, done = os.fstat(reader).st_size, 0
+    os.truncate(writer, size)
+    while done < size:
+        try:
+            begin = os.lseek(reader, done, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno == errno.ENXIO:  # the rest is a hole
+                return
+            begin = done  # a file system that doesn't know
+        piece = os.pread(reader, PIECE_BYTES, begin)
+        if not piece:  # it has become shorter meanwhile
+            return
+        done = begin + os.pwrite(writer, piece, begin)
 
 
 def _same_bytes(mine: Path, theirs: Path) -> bool:

@@ -9,13 +9,14 @@ from typing import NamedTuple
 from repro_env.content.verdict import DIFFERENT
 from repro_env.records.definition import Unavailable
 from repro_env.runs.store import Store
-from repro_env.verification import agreement, bisection, closer, factors, words
+from repro_env.verification import agreement, bisection, closer, factors, remarks, words
 from repro_env.verification.agreement import Agreement, Evidence
 from repro_env.verification.attempts import Wanted
 from repro_env.verification.laboratory import Laboratory, Subject
 from repro_env.verification.outcome import Cause, Divergence, NotVaried
 from repro_env.words import seconds
 
+CONTROLS = 3  # runs with nothing varied: fewer may agree by chance, and an innocent be blamed
 MOST_TRIES = 5  # of one set of factors that breaks the agreement only now and then
 Say = Callable[[str], None]
 
@@ -89,7 +90,7 @@ class Inquiry:
         """Say of each attempt that it begins; of those side by side, that all do."""
         if self._asked.jobs > 1:
             self._say(f"{len(wanted)} attempts, {self._asked.jobs} side by side")
-            yield from self._laboratory.make(wanted, self._asked.jobs)
+            yield from self._laboratory.make(wanted)
             return
         for one in wanted:
             varied = f", varied: {words.factors(one.varied)}" if one.varied else ""
@@ -139,15 +140,22 @@ class Inquiry:
         if not broken:
             return []
         number = self.judged.index(broken[0])
-        varied = len(self.judged) - 1
-        tries = _tries(len(broken) / varied)
-        self._say("it differs: once more with nothing varied")
-        if self._breaks((), 0, tries):
+        tries = _tries(len(broken) / (len(self.judged) - 1))
+        self._say("it differs: a few times more with nothing varied")
+        if self._breaks((), 0, max(tries, CONTROLS)):
             self.notes.append("it differs with nothing varied, too, so no factor is named")
             return []
-        return bisection.guilty(
+        guilty = bisection.guilty(
             self.varied, lambda names: self._breaks(sorted(names), number, tries)
         )
+        if guilty and self._is_confirmed(guilty, number, tries):
+            return guilty
+        self.notes.append("what breaks the agreement does so now and then: no factor is named")
+        return []
+
+    def _is_confirmed(self, guilty: Sequence[str], number: int, tries: int) -> bool:
+        """Say whether they break it again, and nothing varied again doesn't."""
+        return self._breaks(guilty, number, tries) and not self._breaks((), 0, CONTROLS - 1)
 
     def _breaks(self, varied: Sequence[str], number: int, tries: int) -> bool:
         if varied:
@@ -190,22 +198,21 @@ class Inquiry:
 
     def all_notes(self) -> list[str]:
         """Return what the reader should know: of the verify, and of its runs."""
-        judged = self.judged
-        plain = [one.evidence.record for one in judged if not one.evidence.varied]
-        notes = [note for record in plain for note in record.observation.notes]
-        if (
-            self._subject.reference is not None
-            and len(judged) > 1
-            and len(self.differing()) == len(judged)
-        ):
-            first = judged[0].evidence
-            others = [
-                agreement.of(first, one.evidence, first, self._runs, self._subject.root)
-                for one in judged[1:]
-            ]
-            if all(one.verdict != DIFFERENT for one in others):
-                notes.append("the attempts agree with each other: the recorded run alone differs")
-        return [*self.notes, *dict.fromkeys(notes)]
+        plain = [one.evidence.record for one in self.judged if not one.evidence.varied]
+        seen = [note for record in plain for note in record.observation.notes]
+        found = remarks.of([one.evidence for one in self.judged], self._runs)
+        if self._is_record_alone():
+            found.append("the attempts agree with each other: the recorded run alone differs")
+        return [*self.notes, *found, *dict.fromkeys(seen)]
+
+    def _is_record_alone(self) -> bool:
+        """Say whether attempts differ from the recorded run, and not from each other."""
+        if self._subject.reference is None or len(self.differing()) < max(2, len(self.judged)):
+            return False
+        first, *others = [one.evidence for one in self.judged]
+        root = self._subject.root
+        agreements = [agreement.of(first, one, first, self._runs, root) for one in others]
+        return all(one.verdict != DIFFERENT for one in agreements)
 
 
 def _tries(share: float) -> int:

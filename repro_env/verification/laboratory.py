@@ -5,12 +5,13 @@ Each attempt finds the same files. Copies lie below `.repro/work`, and go when a
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import shutil
 import signal
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -31,6 +32,8 @@ from repro_env.verification.attempts import Attempted, Site, Wanted
 from repro_env.verification.starting import StartingFiles
 
 PRINTED_BY_ONE = (2, 2)  # results alone go to standard output
+FIRST = "1"  # of the copies in which attempts are made side by side
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 PATIENCE_S = 5.0
 LEFT = "left"  # what attempts without a record have made
 
@@ -57,10 +60,22 @@ class Laboratory:
         runs: The project's.
         folder: The verification's.
         progress: Shows how far copies and digests are.
+        lock: The descriptor of the lock of the project's files.
+        jobs: How many attempts are made side by side, each in a copy of its own.
     """
 
-    def __init__(self, subject: Subject, runs: Store, folder: Path, progress: Progress) -> None:
+    def __init__(
+        self,
+        subject: Subject,
+        runs: Store,
+        folder: Path,
+        progress: Progress,
+        lock: int,
+        jobs: int = 1,
+    ) -> None:
         self._subject = subject
+        self._lock = lock
+        self._jobs = jobs
         self._runs = runs
         self._folder = folder
         self._progress = progress
@@ -68,18 +83,18 @@ class Laboratory:
         self._copies: dict[str, Site] = {}
         self._code = subject.request.code
 
-    def make(self, wanted: Sequence[Wanted], jobs: int = 1) -> Iterator[Evidence]:
+    def make(self, wanted: Sequence[Wanted]) -> Iterator[Evidence]:
         """Yield what each attempt has left, in their order.
 
         Args:
             wanted: The attempts.
-            jobs: How many are made side by side.
 
         Raises:
             KeyboardInterrupt: Ctrl-C ended one.
             ReproError: One can't be made, or the files can't be put back.
         """
-        made = self._side_by_side(wanted, jobs) if jobs > 1 else map(self._make, wanted)
+        is_single = min(self._jobs, len(wanted)) == 1
+        made = map(self._make, wanted) if is_single else self._side_by_side(wanted, self._jobs)
         for one in made:
             if one.signal == signal.SIGINT:
                 raise KeyboardInterrupt
@@ -92,8 +107,8 @@ class Laboratory:
         attempts.share_outputs(self._runs, was.record, now.record)
 
     def _make(self, wanted: Wanted) -> Attempted:
-        name = wanted.variation.copy
-        site = self._copy(name) if name else Site(self._files, self._subject.request.top)
+        name = wanted.variation.copy or (FIRST if self._jobs > 1 else "")
+        site = self._copy(name) if name else self._site(self._files, self._subject.request.top)
         return self._make_in(site, wanted, PRINTED_BY_ONE)
 
     def _make_in(self, site: Site, wanted: Wanted, outputs: tuple[int, int]) -> Attempted:
@@ -117,7 +132,13 @@ class Laboratory:
             reading.of(record, folder),
             made.varied,
             made.timed_out,
+            made.moved,
+            made.left_running,
         )
+
+    def _site(self, files: StartingFiles, top: Path | None) -> Site:
+        is_searched = self._subject.reference is None and not self._subject.request.outputs
+        return Site(files, top, is_searched, [self._lock])
 
     def _copy(self, name: str) -> Site:
         """Return a copy of the files in another folder, made where it isn't there yet."""
@@ -127,7 +148,7 @@ class Laboratory:
                 self._code = None if isinstance(found, Unavailable) else found
             folder = self._work / name / "project"
             files = self._files.copy_to(folder)
-            self._copies[name] = Site(files, folder)
+            self._copies[name] = self._site(files, folder)
         return self._copies[name]
 
     @property
@@ -165,6 +186,8 @@ class Laboratory:
     def _work_off(self, site: Site, wanted: Sequence[Wanted], mark: str, end: Connection) -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)  # their logs have it, each its own
         signal.signal(signal.SIGTERM, _stop)
+        with suppress(OSError, AttributeError):  # so that none outlives us; Linux alone can
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
         try:
             for one in wanted:
                 name = one.variation.copy
@@ -194,13 +217,15 @@ class Laboratory:
 
 
 @contextmanager
-def opened(subject: Subject, runs: Store, folder: Path, progress: Progress) -> Iterator[Laboratory]:
+def opened(
+    subject: Subject, runs: Store, folder: Path, progress: Progress, lock: int, jobs: int
+) -> Iterator[Laboratory]:
     """Keep the files, and leave nothing but them when all is done, whatever has happened.
 
     Raises:
         RecordError: The files can't be kept.
     """
-    laboratory = Laboratory(subject, runs, folder, progress)
+    laboratory = Laboratory(subject, runs, folder, progress, lock, jobs)
     handlers = {
         number: signal.signal(number, _stop)
         for number in (signal.SIGTERM, signal.SIGHUP)

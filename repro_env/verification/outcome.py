@@ -14,6 +14,7 @@ from repro_env.records.definition import RunId, Strict
 
 FORMAT: Final = 1
 FILE = "verification.json"
+KEPT = "files"  # beside it, while attempts run: the files that they start from
 
 # In the order in which they are looked for: what comes first decides what follows.
 KINDS = ("environment", "inputs", "generators", "step", "status", "output", "cell", "printed")
@@ -122,6 +123,8 @@ class Verification(Strict, frozen=True):
         cause: What the closer look found, with `--steps`; None where there was none.
         notes: What the reader should know.
         compared: What there was to compare, apart from the exit status.
+        problem: Why the verdict says nothing: the command failed alike in every attempt, or left
+            nothing to compare; empty if it does.
     """
 
     format: Literal[1]
@@ -143,6 +146,7 @@ class Verification(Strict, frozen=True):
     cause: Union[Cause, None]
     notes: list[str]
     compared: list[str] = []  # noqa: RUF012  # a field of msgspec, which copies it
+    problem: str = ""
 
 
 def read(file: Path) -> Verification:

@@ -30,8 +30,8 @@ def check_none_is_interrupted(runs: Store, root: Path) -> None:
     for folder in interrupted(runs):
         if starting.folder_of(folder) == root:
             raise RecordError(
-                f"the verify {folder.name} was killed, and {paths.to_text(root)} is as its attempt "
-                "left it",
+                f"the verify {folder.name} could not put everything back, and "
+                f"{paths.to_text(root)} is as its attempt left it",
                 hint="put its files back: repro verify --restore (nothing is overwritten: what is "
                 "there now is moved aside)",
             )
@@ -44,11 +44,12 @@ def restore(runs: Store) -> list[tuple[Path, Path]]:
         Of each, the folder, and where what was made or changed in it is now.
     """
     done = []
-    for kept in interrupted(runs):
-        folder = starting.folder_of(kept)
-        aside = kept / LEFT
-        with attempts.unhurried():
-            StartingFiles(folder, kept).restore(aside)
-            starting.forget(kept)
-        done.append((folder, aside))
+    with runs.verifying():
+        for kept in interrupted(runs):
+            folder = starting.folder_of(kept)
+            aside = kept / LEFT
+            with attempts.unhurried():
+                StartingFiles(folder, kept).restore(aside)
+                starting.forget(kept)
+            done.append((folder, aside))
     return done

@@ -9,62 +9,19 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import stat
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from repro_env import paths
 from repro_env.errors import RecordError
-from repro_env.runs.files import OTHERS
 from repro_env.verification import copying
+from repro_env.verification.outcome import KEPT
+from repro_env.verification.tree import Entry, entry_of, look, refused
 from repro_env.words import size as in_words
 
-KEPT = "files"
 LIST = "starting.json"
-ENVIRONMENT = "pyvenv.cfg"  # whose folder is a virtual environment
-
-
-class Entry(NamedTuple):
-    """How a file, link or folder stands: other numbers, and something has happened to it.
-
-    Args:
-        mode: Its kind and permissions.
-        size_bytes: Its size.
-        modified_ns: When its bytes changed.
-        changed_ns: When anything of it changed: no program can set that back.
-        inode: Another one if it was replaced.
-    """
-
-    mode: int
-    size_bytes: int
-    modified_ns: int
-    changed_ns: int
-    inode: int
-
-    @property
-    def is_folder(self) -> bool:
-        """Whether it is a folder."""
-        return stat.S_ISDIR(self.mode)
-
-    def is_like(self, other: Entry | None) -> bool:
-        """Say whether nothing has happened in between; of folders only permissions count."""
-        if other is None or not self.is_folder:
-            return self == other
-        return self.mode == other.mode
-
-
-class Look(NamedTuple):
-    """What is below a folder.
-
-    Args:
-        entries: Each file, link and folder, by its path below the folder; folders come first.
-        environments: Virtual environments, which are not looked into.
-    """
-
-    entries: dict[str, Entry]
-    environments: list[str]
 
 
 class StartingFiles:
@@ -93,21 +50,21 @@ class StartingFiles:
             RecordError: A file can't be read, or there is no room.
         """
         found = look(self.folder)
-        total = sum(one.size_bytes for one in found.entries.values() if not one.is_folder)
-        _check_room(self._list.parent, total)
-        done = on_start(total)
+        sizes = {path: copying.room(self.folder / path) for path in _kept(found.entries)}
+        _check_room(self._list.parent, sum(sizes.values()))
+        done = on_start(sum(sizes.values()))
         try:
             self._copy.mkdir()
-            for path, entry in found.entries.items():
+            for path, size_bytes in sizes.items():
                 copying.copy(self.folder / path, self._copy / path)
-                done(0 if entry.is_folder else entry.size_bytes)
+                done(size_bytes)
             _settle(found.entries, self.folder, self._copy)
             text = {"folder": paths.to_text(self.folder), "entries": found.entries}
             temporary = self._list.with_suffix(".new")
             temporary.write_text(json.dumps(text))
             temporary.replace(self._list)
         except OSError as error:
-            raise _refused(error) from None
+            raise refused(error) from None
         self._now, self._environments = found
 
     def copy_to(self, folder: Path) -> StartingFiles:
@@ -119,21 +76,24 @@ class StartingFiles:
         other = StartingFiles(folder, self._list.parent)
         try:
             folder.mkdir(parents=True)
-            for path in self._now:
+            for path in _kept(self._now):
                 copying.copy(self._copy / path, folder / path)
             _settle(self._now, self._copy, folder)
             for path in self._environments:
                 (folder / path).symlink_to(self.folder / path)
             other._now = look(folder).entries
         except OSError as error:
-            raise _refused(error) from None
+            raise refused(error) from None
         return other
 
-    def put_back(self, aside: Path) -> None:
+    def put_back(self, aside: Path) -> list[str]:
         """Move what was made or changed since into a folder, and have all as it was.
 
         Args:
             aside: Where to; each path below it is as below the folder.
+
+        Returns:
+            What was moved.
 
         Raises:
             RecordError: There is no room, or a file can't be moved. All is still there: in the
@@ -141,37 +101,47 @@ class StartingFiles:
         """
         self.is_put_back = False
         try:
-            self._put_back(aside)
+            moved = self._put_back(aside, copying.copy)
         except OSError as error:
-            raise _refused(error) from None
+            raise refused(error) from None
         self.is_put_back = True
+        return moved
 
-    def _put_back(self, aside: Path) -> None:
+    def _put_back(self, aside: Path, place: Callable[[Path, Path], None]) -> list[str]:
         now, environments = look(self.folder)
-        for path in [*_foreign(self._now, now), *sorted({*environments} - {*self._environments})]:
+        foreign = [*_foreign(self._now, now), *sorted({*environments} - {*self._environments})]
+        for path in foreign:
             copying.move(self.folder / path, aside / path)
         for path in _foreign_folders(self._now, now):
             copying.remove_folder(self.folder / path, aside / path)
-        wrong = [path for path, was in self._now.items() if not was.is_like(now.get(path))]
+        wrong = [path for path in _kept(self._now) if not self._now[path].is_like(now.get(path))]
         for path in wrong:
-            copying.copy(self._copy / path, self.folder / path)
+            place(self._copy / path, self.folder / path)
         _settle(self._now, self._copy, self.folder)
         for path in wrong:
             self._now[path] = entry_of((self.folder / path).lstat())
+        return foreign
 
     def restore(self, aside: Path) -> None:
-        """Put back what a killed verify has kept.
+        """Put back what a killed verify has kept: the copy itself, which takes no room.
 
         Raises:
             RecordError: As of `put_back`; or what was kept is damaged.
         """
         known = _listed(self._list)["entries"]
         self._now = {path: Entry(*fields) for path, fields in known.items()}
-        for path, entry in look(self.folder).entries.items():
-            was = self._now.get(path)
-            if was and copying.is_same(self._copy / path, self.folder / path):
-                self._now[path] = entry
-        self.put_back(aside)
+        try:
+            for path, entry in look(self.folder).entries.items():
+                if path in self._now and self._is_back(path):
+                    self._now[path] = entry
+            self._put_back(aside, copying.move_back)
+        except OSError as error:
+            raise refused(error) from None
+
+    def _is_back(self, path: str) -> bool:
+        """Say whether something is as it was kept, or was moved back from the copy before."""
+        kept = self._copy / path
+        return not os.path.lexists(kept) or copying.is_same(kept, self.folder / path)
 
 
 def folder_of(kept: Path) -> Path:
@@ -195,39 +165,17 @@ def forget(kept: Path) -> None:
         shutil.rmtree(kept / KEPT, ignore_errors=True)
 
 
-def look(folder: Path) -> Look:
-    """Return what is below a folder, but for what tools keep for themselves.
-
-    Raises:
-        RecordError: A folder can't be read.
-    """
-    found = Look({}, [])
-    waiting = [""]
-    while waiting:
-        above = waiting.pop()
-        for entry in sorted(_scan(folder / above), key=lambda one: one.name):
-            path = os.path.join(above, entry.name)  # noqa: PTH118  # pathlib takes ten times as long
-            seen = entry_of(entry.stat(follow_symlinks=False))
-            if not seen.is_folder:
-                found.entries[path] = seen
-            elif os.path.exists(os.path.join(entry.path, ENVIRONMENT)):  # noqa: PTH110, PTH118
-                found.environments.append(path)
-            elif entry.name not in OTHERS:
-                found.entries[path] = seen
-                waiting.append(path)
-    return found
-
-
-def entry_of(seen: os.stat_result) -> Entry:
-    """Return how something stands."""
-    return Entry(seen.st_mode, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino)
-
-
 def _foreign(was: dict[str, Entry], now: dict[str, Entry]) -> Iterator[str]:
-    """Yield the files that were made or changed."""
+    """Yield the files that were made or changed; not pipes and sockets that can't be put back."""
     for path, entry in now.items():
-        if not entry.is_folder and entry != was.get(path):
+        is_changed = not entry.is_folder and entry != was.get(path)
+        if is_changed and not (entry.is_special and path in was):
             yield path
+
+
+def _kept(entries: dict[str, Entry]) -> list[str]:
+    """Return the paths of what can be kept."""
+    return [path for path, entry in entries.items() if not entry.is_special]
 
 
 def _foreign_folders(was: dict[str, Entry], now: dict[str, Entry]) -> Iterator[str]:
@@ -241,14 +189,6 @@ def _settle(entries: dict[str, Entry], source: Path, target: Path) -> None:
     for path, entry in reversed(entries.items()):
         if entry.is_folder:
             copying.settle(source / path, target / path)
-
-
-def _scan(folder: Path) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as entries:
-            return list(entries)
-    except OSError as error:
-        raise _refused(error) from None
 
 
 def _listed(file: Path) -> dict[str, Any]:
@@ -269,10 +209,3 @@ def _check_room(folder: Path, size_bytes: int) -> None:
             f"and {in_words(free)} are free",
             hint="free space, or have large data outside of the project, such as in /data",
         )
-
-
-def _refused(error: OSError) -> RecordError:
-    return RecordError(
-        f"{paths.to_text(error.filename or '')!r} can't be kept or put back: {error.strerror}",
-        hint="mend that, and try again: nothing is lost",
-    )

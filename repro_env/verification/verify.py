@@ -7,12 +7,15 @@ others have all; where they part, the guilty factor is found by halving.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from msgspec.structs import replace
 
-from repro_env import __version__
+from repro_env import __version__, paths
 from repro_env.content.verdict import DIFFERENT, IDENTICAL_BYTES, IDENTICAL_CONTENT, Verdict
+from repro_env.errors import RecordError
 from repro_env.runs.beginning import Progress, now
 from repro_env.runs.store import Store
 from repro_env.verification import agreement, bound, laboratory, outcome, recovery
@@ -37,9 +40,9 @@ def verify(
         CommandError: The command can't be started.
         RecordError: Files can't be kept or put back.
     """
-    recovery.check_none_is_interrupted(runs, subject.root)
-    with runs.new(runs.verifications) as folder:
-        with laboratory.opened(subject, runs, folder, progress) as made:
+    with runs.verifying() as lock, runs.new(runs.verifications) as folder:
+        _check(subject, runs, folder)
+        with laboratory.opened(subject, runs, folder, progress, lock, asked.jobs) as made:
             inquiry = Inquiry(asked, subject, runs, made, say)
             found = _answer(inquiry, folder.name)
         folder.mkdir(exist_ok=True)
@@ -47,10 +50,46 @@ def verify(
     return found
 
 
-def has_failed(found: Verification) -> bool:
-    """Say whether the command failed alike in every attempt, which verifies nothing."""
+def _check(subject: Subject, runs: Store, folder: Path) -> None:
+    """Refuse where somebody else's files would be moved, or are still to be put back.
+
+    Raises:
+        RecordError: A killed verify has left the folder as its attempt had it; a run is under way
+            in it; or it is a home, where all kinds of programs write.
+    """
+    try:
+        recovery.check_none_is_interrupted(runs, subject.root)
+        running = sorted(runs.running())
+        if running and subject.root == runs.project:
+            raise RecordError(
+                f"run {running[0]} is under way in this project: its files would be moved",
+                hint="wait for it, or end it",
+            )
+        if Path(os.path.expanduser("~")).is_relative_to(subject.root):  # noqa: PTH111  # never fails
+            raise RecordError(
+                f"{paths.to_text(subject.root)} is a home, or around one: what other programs "
+                "write there meanwhile would be moved",
+                hint="verify in a folder of the project's own, or in a git repository",
+            )
+    except RecordError:
+        folder.rmdir()
+        raise
+
+
+def _problem(found: Verification) -> str:
+    """Say why a verdict would say nothing; empty if it does."""
     statuses = {one.exit_status for one in found.attempts}
-    return len(statuses) == 1 and statuses != {0}
+    if len(statuses) == 1 and statuses != {0}:
+        return (
+            f"the command failed in every attempt, with status {found.attempts[0].exit_status}: "
+            "that it fails alike is all this shows"
+        )
+    if not found.compared and found.verdict != DIFFERENT:
+        return (
+            "there was nothing to compare: the command made no files below the project and printed "
+            "nothing"
+        )
+    return ""
 
 
 def _answer(inquiry: Inquiry, name: str) -> Verification:
@@ -88,8 +127,9 @@ def _summed(
         notes=inquiry.all_notes(),
         compared=agreement.compared(judged[0].evidence),
     )
-    if not is_same or has_failed(found) or not found.compared:
-        return found
+    problem = _problem(found)
+    if problem or not is_same:
+        return replace(found, problem=problem, shown_rate=None, robust_to=[])
     return replace(found, grade="robust" if inquiry.varied else "repeatable")
 
 

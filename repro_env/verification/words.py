@@ -55,6 +55,11 @@ def grade(found: Verification) -> str:
     return found.grade
 
 
+def verdict(found: Verification) -> str:
+    """Return the verdict; none where it would say nothing."""
+    return "none" if found.problem else found.verdict
+
+
 def factors(names: Sequence[str]) -> str:
     """Return factors for a cell of a table: many by their number."""
     return ", ".join(names) if len(names) <= MOST_NAMED else f"{len(names)} factors"

@@ -26,6 +26,7 @@ from benchmark.sizes import measure_sizes
 from benchmark.stack import Stack
 from benchmark.starts import measure_import, measure_start
 from benchmark.streams import measure_stream
+from benchmark.tracing import measure_steps
 from benchmark.up import measure_up
 
 PAGE = PROJECT / "docs/benchmarks.md"
@@ -36,6 +37,7 @@ OF_ONE: Mapping[str, Callable[[Stack], Report]] = {
     "doctor": measure_doctor,
     "record": measure_record,
     "digest": measure_digest,
+    "steps": measure_steps,
     "up": measure_up,
     "size": measure_size,
     "install": measure_install,

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -75,10 +75,7 @@ def time_commands(runs: int) -> None:
     Args:
         runs: how many times each side is counted.
     """
-    os.chdir(tempfile.mkdtemp())
-    Path("a.txt").write_text("a\n")
-    for words in ("init", "add a.txt", "-c user.name=a -c user.email=a@b commit -m a"):
-        subprocess.run(["git", *words.split()], check=True, capture_output=True)
+    enter_repository("a.txt", "a\n")
     told = []
     for command, beside in (
         (["repro", "run", "--", "true"], ["true"]),
@@ -87,6 +84,94 @@ def time_commands(runs: int) -> None:
         ours, plain = partial(process_seconds, command), partial(process_seconds, beside)
         told.append(take_turns(ours, plain, runs, warm_up=2))
     print(json.dumps(told))
+
+
+def time_steps(pairs: int, blocks: int, steps: int) -> None:
+    """Print, as JSON, the seconds of a step of a training that is followed, and of one that isn't.
+
+    Two processes train the same side by side, and take turns: one waits while the other works.
+
+    Args:
+        pairs: of fresh processes, one after the other.
+        blocks: that each process is counted in.
+        steps: of a block, whose mean counts; and those uncounted before the first block.
+    """
+    told: tuple[list[float], list[float]] = ([], [])
+    for _ in range(pairs):
+        with tempfile.TemporaryDirectory() as folder, Loop({}) as plain:
+            Path(folder, "plan.json").write_text('{"steps": true}')
+            with Loop({"REPRO_TRACE": folder}) as ours:
+                turns = partial(ours.seconds, steps), partial(plain.seconds, steps)
+                sides = take_turns(*turns, blocks, warm_up=1)
+            check_followed(Path(folder), (blocks + 1) * steps)
+        for all_of_it, side in zip(told, sides):
+            all_of_it.extend(side)
+    print(json.dumps(told))
+
+
+class Loop:
+    """A training in a process of its own, which takes steps on demand.
+
+    Args:
+        variables: what its environment has beyond ours.
+    """
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "benchmark.training"],
+            env={**os.environ, **variables},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+        )
+
+    def __enter__(self) -> Loop:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()
+
+    def seconds(self, steps: int) -> float:
+        """Return how long one step took, in the mean over this many."""
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(f"{steps}\n")
+        return float(self._process.stdout.readline())
+
+
+def check_followed(folder: Path, steps: int) -> None:
+    """End with an error where a trace doesn't hold each step: then nothing was measured."""
+    lines = [line for file in folder.glob("*.steps.jsonl") for line in file.open()]
+    found = sum('"digests"' in line for line in lines)
+    if found != steps:
+        sys.exit(f"{found} of {steps} steps were followed")
+
+
+def time_verify(attempts: int, steps: int, runs: int) -> None:
+    """Print, as JSON, the seconds of a verify of a training, and of as many plain runs of it.
+
+    Args:
+        attempts: that the verify makes.
+        steps: of the training.
+        runs: how many times each side is counted.
+    """
+    enter_repository("training.py", Path(__file__).with_name("training.py").read_text())
+    command = [sys.executable, "training.py", str(steps)]
+    ours = partial(process_seconds, ["repro", "verify", "-n", str(attempts), "--", *command])
+
+    def plain() -> float:
+        return sum(process_seconds(command) for _ in range(attempts))
+
+    print(json.dumps(take_turns(ours, plain, runs, warm_up=1)))
+
+
+def enter_repository(name: str, text: str) -> None:
+    """Go into a new git repository with one committed file."""
+    os.chdir(tempfile.mkdtemp())
+    Path(name).write_text(text)
+    for words in ("init", f"add {name}", "-c user.name=a -c user.email=a@b commit -m a"):
+        subprocess.run(["git", *words.split()], check=True, capture_output=True)
 
 
 def time_digests(how_many: int, size_bytes: int, suffix: str, beside: str, runs: int) -> None:

@@ -12,7 +12,7 @@ import time
 import torch
 from torch import nn
 
-BATCH = 40
+BATCH = 26
 SAMPLES = 2000
 
 

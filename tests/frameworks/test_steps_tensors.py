@@ -50,7 +50,7 @@ def digest(tensor: object) -> tuple[str, bytes]:
     ],
 )
 def test_a_digest_tells_apart(one: object, other: object) -> None:
-    assert digest(one) != digest(other)
+    assert digest(one)[1] != digest(other)[1]  # whatever the kind beside it says
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_quantised_values_are_told_apart_by_their_scale() -> None:
         scales = [(torch.ones(2) * scale, scale, 0, torch.qint8) for scale in (0.1, 0.2)]
         found = [digest(torch.quantize_per_tensor(*one)) for one in scales]
 
-    assert found[0] != found[1]
+    assert found[0][1] != found[1][1]
 
 
 def test_one_bit_anywhere_shows() -> None:
@@ -113,6 +113,6 @@ def test_memory_that_is_freed_is_not_read() -> None:
 
 
 def test_a_parameter_that_is_not_made_yet_harms_nothing() -> None:
-    kinds, _ = SEEN.digest([torch.nn.LazyLinear(3).weight, torch.ones(1)])
+    kinds, _ = SEEN.digest([torch.nn.UninitializedParameter(), torch.ones(1)])
 
     assert kinds == ["unreadable, unreadable: RuntimeError", "float32 [1]"]

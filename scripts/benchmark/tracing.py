@@ -1,0 +1,53 @@
+"""What it costs a training to be followed step by step, and a program to be verified."""
+
+from __future__ import annotations
+
+import json
+
+from benchmark.engine import OUR_CODE, in_container
+from benchmark.markdown import Report, compare, table
+from benchmark.records import Pairs, beyond, row
+from benchmark.stack import Stack
+from benchmark.turns import Comparison
+
+PAIRS = 3  # of processes
+BLOCKS = 30
+STEPS = 20  # of a block
+STEPS_TARGET = 1.10
+
+VERIFY_RUNS = 10
+ATTEMPTS = 3
+TRAINING_STEPS = 500
+RATIO_TARGET = 1.05
+VERIFY_TARGET_S = 1.0
+
+
+def measure_steps(stack: Stack) -> Report:
+    """Compare a step that is followed with one that isn't, and a verify with plain runs."""
+    ours, plain = _timed(stack, f"time_steps({PAIRS}, {BLOCKS}, {STEPS})")
+    name = "a step of some 0.8 M parameters"
+    steps = compare("alone", "followed", Comparison(name, ours, plain, STEPS_TARGET))
+    sides = _timed(stack, f"time_verify({ATTEMPTS}, {TRAINING_STEPS}, {VERIFY_RUNS})")
+    verify = report_verify(list(zip(*sides)))
+    return Report(f"{steps.text}\n{verify.text}", steps.missed or verify.missed)
+
+
+def report_verify(pairs: Pairs) -> Report:
+    """Return the table of a verify beside as many plain runs: what it takes beyond their share."""
+    head = ["", "runs", "beside it: median", "ours: median", "counts", "95 % interval"]
+    name = f"`repro verify -n {ATTEMPTS}`, beyond {RATIO_TARGET} x plain runs"
+    return table([*head, "target", "kept"], row(name, pairs, beyond_share, VERIFY_TARGET_S))
+
+
+def beyond_share(pairs: Pairs) -> float:
+    """Return how many seconds the medians differ, where a share of the plain one is granted."""
+    return beyond([(ours, plain * RATIO_TARGET) for ours, plain in pairs])
+
+
+def _timed(stack: Stack, call: str) -> list[list[float]]:
+    """Return the seconds of both sides, as a call of `inside` tells them."""
+    code = f"from benchmark.inside import {call.partition('(')[0]}; {call}"
+    told: list[list[float]] = json.loads(
+        in_container(stack.image, "python", "-c", code, options=OUR_CODE)
+    )
+    return told
