@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -360,10 +359,7 @@ def test_a_report_of_a_run_says_that_it_was_never_verified(project: Project) -> 
 
 
 def test_answers_of_verify_are_as_the_schema_says(project: Project) -> None:
-    if sys.version_info < (3, 10):
-        pytest.skip("jsonschema is among the tools of the host alone")
-    import jsonschema
-
+    jsonschema = pytest.importorskip("jsonschema", reason="among the tools of the host alone")
     project.commit(train_py=TRAIN)
     schema = json.loads((Path(__file__).parent.parent / "docs/answers.schema.json").read_text())
 

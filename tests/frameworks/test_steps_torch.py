@@ -415,13 +415,17 @@ class Data(torch.utils.data.Dataset):
 if __name__ == "__main__":
     net = Net()
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    repro_env.step(99, x=0)  # the parent's stream has begun when the workers do
     for inputs, targets in torch.utils.data.DataLoader(Data(), 4, num_workers=2):
         cross_entropy(net(inputs), targets).backward()
         optimizer.step()
 """
     found = traced.streams(BEGIN + code)
 
-    assert {one.source for one in found[""].entries} == {"SGD"}
+    assert [(one.source, one.step) for one in found[""].entries] == [
+        ("step", 99),
+        *(("SGD", step) for step in (1, 2, 3, 4)),
+    ]
     workers = [one for place, one in found.items() if place]
     assert sorted(entry.step for one in workers for entry in one.entries) == [*range(16)]
     assert len(workers) == 2
