@@ -1,4 +1,8 @@
-"""In the image: what PyTorch computes is followed step by step, and stays what it is."""
+"""In the image: what PyTorch computes is followed step by step, and stays what it is.
+
+Each test trains in several fresh processes. Where a fault is found is tested from outside, too, on
+each push (`test_verify.py`); with every kind of fault it takes minutes, so it is nightly here.
+"""
 
 from __future__ import annotations
 
@@ -89,7 +93,10 @@ def traced(run_file: Run, tmp_path: Path) -> Traced:
     return Traced(run_file, tmp_path, {**SEEDED, **knobs.image_variables()})
 
 
-@pytest.mark.parametrize("optimizer", ["Adam", "SGD", "RMSprop"])
+@pytest.mark.parametrize(
+    "optimizer",
+    ["Adam", *(pytest.param(one, marks=pytest.mark.nightly) for one in ("SGD", "RMSprop"))],
+)
 def test_being_followed_changes_no_bit(traced: Traced, optimizer: str) -> None:
     code = train(optimizer=optimizer)
     close = {"place": "", "source": optimizer, "step": 5, "number": 0}
@@ -122,6 +129,7 @@ def test_two_equal_programs_leave_equal_streams(traced: Traced) -> None:
     assert traced.first(PLAIN, PLAIN) is None
 
 
+@pytest.mark.nightly
 def test_one_ulp_in_one_parameter_is_found_at_its_step_and_tensor(traced: Traced) -> None:
     other = train(before=NUDGE.format(of="fc1"))
 
@@ -136,6 +144,7 @@ def test_one_ulp_in_one_parameter_is_found_at_its_step_and_tensor(traced: Traced
     assert "1 of 320 elements differ, by up to 1 ulp" in found.details[0]
 
 
+@pytest.mark.nightly
 def test_one_ulp_between_gradients_and_step_is_found_without_a_closer_look(traced: Traced) -> None:
     where = traced.first(PLAIN, train(between=NUDGE.format(of="fc2")))
 
@@ -143,6 +152,7 @@ def test_one_ulp_between_gradients_and_step_is_found_without_a_closer_look(trace
     assert (where.step, where.columns) == (17, ("parameter fc2.weight",))
 
 
+@pytest.mark.nightly
 def test_a_swapped_pair_of_samples_in_epoch_2_is_found_at_its_step(traced: Traced) -> None:
     other = train(order="if epoch == 2: order[[3, 4]] = order[[4, 3]]")
 
@@ -154,6 +164,7 @@ def test_a_swapped_pair_of_samples_in_epoch_2_is_found_at_its_step(traced: Trace
     assert found.text == "the batch of step 9 differs: input 0 of the whole Net"
 
 
+@pytest.mark.nightly
 def test_a_swapped_pair_of_labels_is_found_in_the_loss(traced: Traced) -> None:
     other = train(before="if step == 9: y[batch[0]] = (y[batch[0]] + 1) % 4")
 
@@ -164,6 +175,7 @@ def test_a_swapped_pair_of_labels_is_found_in_the_loss(traced: Traced) -> None:
     assert "though the outputs of all modules agree" in traced.cause(PLAIN, other, where).text
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     "seed", ["int.from_bytes(os.urandom(4), 'big')", "random.SystemRandom().getrandbits(32)"]
 )
@@ -180,6 +192,7 @@ def test_an_unseeded_dropout_is_found_at_its_step_and_module(traced: Traced, see
     assert "elements differ" in found.details[0]
 
 
+@pytest.mark.nightly
 def test_a_draw_more_is_found_in_the_generator_before_the_step(traced: Traced) -> None:
     other = train(before="step == 7 and torch.rand(1)")
 
@@ -190,6 +203,7 @@ def test_a_draw_more_is_found_in_the_generator_before_the_step(traced: Traced) -
     assert traced.cause(PLAIN, other, where).text.startswith("generator torch cpu had drawn")
 
 
+@pytest.mark.nightly
 def test_another_gradient_is_found_though_the_loss_agrees(traced: Traced) -> None:
     other = train(between="if step == 4: net.fc1.bias.grad[0] += 1e-6")
 
@@ -200,6 +214,7 @@ def test_another_gradient_is_found_though_the_loss_agrees(traced: Traced) -> Non
     assert traced.cause(PLAIN, other, where).text.startswith("gradient fc1.bias of step 4")
 
 
+@pytest.mark.nightly
 def test_a_program_that_ends_earlier_is_aligned(traced: Traced) -> None:
     where = traced.first(PLAIN, train(before="if step == 20: break"))
 
