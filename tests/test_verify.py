@@ -481,7 +481,7 @@ def test_ctrl_c_at_any_moment_leaves_the_files_as_they_were(project: Project) ->
     interrupted = 0
     for moment in range(12):
         with subprocess.Popen(
-            project.command("verify", "-n", "9", "--", "python", "train.py"),
+            project.command("verify", "-n", "200", "--", "python", "train.py"),
             cwd=project.folder,
             env=project.environ,
             stderr=subprocess.DEVNULL,
