@@ -137,7 +137,6 @@ class _Limit:
     """Ends a command, and all that it has started, when its time is over."""
 
     def __init__(self, process: subprocess.Popen[bytes], timeout_s: float | None) -> None:
-        self._process = process
         self._ends_at = float("inf") if timeout_s is None else time.monotonic() + timeout_s
         self._others = {*below(os.getpid())} - {process.pid}
         self._number = signal.SIGTERM

@@ -27,7 +27,6 @@ from repro_env.verification import reading
 from repro_env.verification.outcome import KINDS, Divergence
 from repro_env.verification.reading import Reads
 
-COUNTED = ("generators", "step", "status", "output", "cell", "printed")
 CELL = "cell "
 STATUS = "exit status"
 
