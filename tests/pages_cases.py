@@ -42,7 +42,7 @@ def step(
 
 def of_entries(place: str, entries: Iterable[Entry]) -> Stream:
     """Return a stream of these entries."""
-    return Stream(place, "xxh3_64", (), tuple(entries), ())
+    return Stream(place, "xxh3_64", tuple(entries), ())
 
 
 def stream(

@@ -39,9 +39,9 @@ def read(path):
 def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     (tmp_path / "a_reader.py").write_text(READER)
     monkeypatch.syspath_prepend(tmp_path)
-    apart._end_all()  # they know the path that they were started with
+    apart.end_all()  # they know the path that they were started with
     yield "a_reader:read"
-    apart._end_all()
+    apart.end_all()
 
 
 def file(tmp_path: Path, what: str) -> Path:

@@ -70,7 +70,8 @@ def _end(child: Child[bytes]) -> None:
 
 
 @atexit.register
-def _end_all() -> None:
+def end_all() -> None:
+    """End the processes that wait for another file; one that reads ends with its file."""
     for child in _idle.pop(os.getpid(), []):
         _end(child)
 

@@ -61,14 +61,12 @@ class Stream(NamedTuple):
         place: Where it stood among the run's; empty for the main process. From the second process
             of one place on, numbered in the order of their first entries.
         hash: The name of the hash.
-        command: Its command line.
         entries: In their order.
         notes: What could not be seen.
     """
 
     place: str
     hash: str
-    command: tuple[str, ...]
     entries: tuple[Entry, ...]
     notes: tuple[str, ...]
 
@@ -77,7 +75,6 @@ class _Head(msgspec.Struct, forbid_unknown_fields=True):
     format: Literal[1]
     place: str
     hash: str
-    command: list[str]
 
 
 class _Columns(msgspec.Struct, forbid_unknown_fields=True):
@@ -131,7 +128,7 @@ def _read(file: Path) -> Stream | None:
         entries, notes = _parse(lines[1:])
     except (msgspec.ValidationError, TypeError, ValueError, LookupError) as error:
         raise damaged(file, error) from None
-    return Stream(head.place, head.hash, tuple(head.command), tuple(entries), tuple(notes))
+    return Stream(head.place, head.hash, tuple(entries), tuple(notes))
 
 
 def _parse(lines: list[Any]) -> tuple[list[Entry], list[str]]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 from _thread import allocate_lock
 from contextlib import suppress
@@ -124,9 +123,8 @@ class Recorder:
     def _begin(self) -> None:
         if not self._file:
             self._file = self.name(".steps.jsonl")
-            command = getattr(sys, "orig_argv", None) or [sys.executable, *sys.argv]
             head = {"format": FORMAT, "place": self.place(), "hash": self.hash.name}
-            self._append({**head, "command": list(command)})
+            self._append(head)
 
     def _append(self, line: dict[str, Any]) -> None:
         text = json.dumps(line, separators=(",", ":"), ensure_ascii=False)

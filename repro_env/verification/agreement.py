@@ -128,6 +128,8 @@ def _of_environment(found: Sequence[Finding], varied: Sequence[str]) -> Iterator
 
 def _of_generators(was: Record, now: Record) -> Iterator[Divergence]:
     """Compare the final states of the programs' generators; workers may be ended at any moment."""
+    if not has_final_states(was, now):
+        return
     before, after = _programs(was), _programs(now)
     if len(before) != len(after):
         counts = f"{len(before)} and {len(after)}"
@@ -143,12 +145,26 @@ def _of_generators(was: Record, now: Record) -> Iterator[Divergence]:
                 yield Divergence("generators", name, words, states[0][:16], states[1][:16])
 
 
+def has_final_states(was: Record, now: Record) -> bool:
+    """Say whether programs of both said their last, as one doesn't that somebody has killed.
+
+    Jupyter kills a kernel that takes some seconds to end, as it can on a busy machine.
+    """
+    return _killed(was) == _killed(now)
+
+
+def _killed(record: Record) -> int:
+    found = [one for one in record.observation.processes if _is_program(one)]
+    return sum(one.ended != "exit" for one in found)
+
+
 def _programs(record: Record) -> list[Process]:
     """Return the processes whose generators count: those with a framework, or the main one.
 
     They come in an order that doesn't follow from which of them began first, which is chance.
     """
-    found = [one for one in record.observation.processes if _is_program(one)]
+    processes = record.observation.processes
+    found = [one for one in processes if _is_program(one) and one.ended == "exit"]
     main = main_of(found)
     counted = [one for one in found if one.libraries] or ([main] if main else [])
     known = [one for one in counted if one.generators]
@@ -158,7 +174,7 @@ def _programs(record: Record) -> list[Process]:
 def _is_program(process: Process) -> bool:
     is_server = any("nbconvert" in word for word in process.command)
     is_main = not process.place or (process.place.startswith("rank ") and "/" not in process.place)
-    return is_main and process.ended == "exit" and not is_server
+    return is_main and process.ended != "exec" and not is_server
 
 
 def _of_steps(was: Mapping[str, Stream], now: Mapping[str, Stream]) -> Iterator[Divergence]:

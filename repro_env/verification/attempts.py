@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from repro_env.descendants import below
+from repro_env.formats import apart
 from repro_env.records.definition import Code
 from repro_env.records.record import Record
 from repro_env.runs.beginning import Progress
@@ -116,6 +117,7 @@ def make(
         descriptors=site.descriptors,
         root=site.files.folder if site.is_searched else None,
     )
+    apart.end_all()  # it would wait for our own readers, too, and then end them
     others = {*below(os.getpid())}
     site.files.is_put_back = False
     try:
@@ -125,6 +127,7 @@ def make(
             )
         aside = finished.file.parent / OUTPUTS
     finally:
+        apart.end_all()
         with unhurried():
             left_running = _end_all_but(others)
             moved = site.files.put_back(aside)

@@ -19,6 +19,7 @@ def of(attempts: Sequence[Evidence], runs: Store) -> list[str]:
         *_of_leftovers(attempts),
         *_of_files(attempts, runs),
         *_of_printed(attempts, runs),
+        *_of_generators(attempts),
         *_of_steps(attempts[0]),
     ]
 
@@ -54,6 +55,20 @@ def _of_printed(attempts: Sequence[Evidence], runs: Store) -> Iterator[str]:
             if text:
                 yield f"what they printed differs, which does not count beside outputs: {text}"
                 return
+
+
+def _of_generators(attempts: Sequence[Evidence]) -> Iterator[str]:
+    first, *others = (one.record for one in attempts)
+    numbers = [
+        str(number)
+        for number, one in enumerate(others, 2)
+        if not agreement.has_final_states(first, one)
+    ]
+    if numbers:
+        yield (
+            f"the final states of generators were not compared in attempt {', '.join(numbers)}: "
+            "there, or in the first, a program was killed before it had ended"
+        )
 
 
 def _of_steps(one: Evidence) -> Iterator[str]:

@@ -139,3 +139,23 @@ def test_a_notebook_that_repeats_is_identical(project: Project) -> None:
     answer = verified(project, "-n", "2", "--", "it.ipynb")
 
     assert answer["verdict"] in ("identical bytes", "identical content")
+
+
+SLOW = """
+import atexit, pathlib, random, time
+print(random.random())
+count = pathlib.Path({count!r})
+if count.exists():
+    atexit.register(time.sleep, 30)
+count.touch()
+"""
+
+
+def test_a_kernel_that_jupyter_kills_is_no_difference_and_that_is_said(project: Project) -> None:
+    count = str(project.folder.parent / "count")
+    project.write("it.ipynb", notebook(SLOW.format(count=count)))
+
+    answer = verified(project, "-n", "2", "--", "it.ipynb")
+
+    assert answer["verdict"] in ("identical bytes", "identical content")
+    assert any("not compared in attempt 2" in note for note in answer["notes"])
