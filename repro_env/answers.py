@@ -116,7 +116,8 @@ class Replay(Strict, frozen=True):
     Args:
         was: The run that was replayed.
         now: The new run; empty with `--dry-run`.
-        forecast: What differs here and can change bits, or of which that can't be told.
+        forecast: What differs here and can change bits, or of which that can't be told; and what
+            differs between the CPUs and can't, since the profile is `portable`.
         compared: The two runs; null with `--dry-run`.
     """
 

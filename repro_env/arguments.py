@@ -104,13 +104,26 @@ OF_A_COMMAND = [
         "a parameter: it is recorded, and the command has it as REPRO_PARAM_K",
     ),
     (("--seed",), {"metavar": "N", "help": "instead of REPRO_SEED, or 42"}),
+    (
+        ("--profile",),
+        {
+            "metavar": "NAME",
+            "help": "instead of REPRO_PROFILE: repeatable, the same bits on the same machine; or "
+            "portable, on another CPU, too, at a price of speed",
+        },
+    ),
+    (
+        ("--threads",),
+        {"metavar": "N", "help": "instead of REPRO_THREADS, which portable fixes: 1 if not said"},
+    ),
 ]
 
 RUNS = (
     Command(
         "run",
         "running:run",
-        "[--in PATH]... [--out PATH]... [--param K=V]... [--seed N] [--reason TEXT] -- COMMAND ...",
+        "[--in PATH]... [--out PATH]... [--param K=V]... [--seed N] [--profile NAME] [--threads N] "
+        "[--reason TEXT] -- COMMAND ...",
         "run a command and record all that decides its outputs, and what they are",
         "COMMAND is a program with its arguments, or a notebook. What it prints is passed on; so "
         "is its exit status, which is 2 too where the record can't be made. The record is "

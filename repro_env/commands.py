@@ -252,9 +252,11 @@ def _still(record: Record, file: File) -> Path | None:
 
 def _say_forecast(was: Record, found: Sequence[Finding]) -> None:
     command = shlex.join(was.definition.command)
-    said = "all that is known to decide bits is the same here" if not found else "bits may differ"
+    said = "all that is known to decide bits is the same here"
+    if found:
+        said = "bits may differ:" if replay.is_other(found) else f"{said}, or alike:"
     say(f"run {was.id}: {command}")
-    say(f"{said}{':' if found else ''}")
+    say(said)
     for one in found:
         say(f"  {one.what}: {one.was} there, {one.now} here: {one.why}")
 
@@ -262,4 +264,4 @@ def _say_forecast(was: Record, found: Sequence[Finding]) -> None:
 def _forecast_only(asked: argparse.Namespace, was: Record, found: list[Finding]) -> int:
     if asked.json:
         sys.stdout.write(to_json(Replay(was.id, "", found, None)))
-    return int(bool(found))
+    return int(replay.is_other(found))

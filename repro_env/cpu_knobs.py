@@ -2,17 +2,53 @@
 
 from __future__ import annotations
 
-from repro_env.knob import BEFORE_IMPORT, FRAMEWORKS, NUMPY, TENSORFLOW, TORCH, Knob
+from repro_env.knob import (
+    BEFORE_IMPORT,
+    BEFORE_INTERPRETER,
+    FRAMEWORKS,
+    NOT_SET,
+    NUMPY,
+    PYTHON,
+    TENSORFLOW,
+    THREADS,
+    TORCH,
+    Knob,
+)
 
 CPU_KNOBS = (
+    Knob(
+        name="REPRO_PROFILE",
+        modules=PYTHON,
+        repeatable="repeatable",
+        portable="portable",
+        when=BEFORE_INTERPRETER,
+        why="portable asks for the same bits on another CPU, and costs speed",
+        source="https://docs.pytorch.org/docs/stable/notes/numerical_accuracy.html",
+        legal=("repeatable", "portable"),
+        good=("repeatable", "portable"),
+        read="repro_env.readings.profile_in_effect()",
+    ),
+    Knob(
+        name="REPRO_THREADS",
+        modules=PYTHON,
+        repeatable=NOT_SET,
+        portable=THREADS,
+        when=BEFORE_INTERPRETER,
+        why="the profile portable fixes how many threads share a sum, on whatever machine",
+        source="https://docs.pytorch.org/docs/stable/notes/numerical_accuracy.html",
+        legal=range(1, 1025),
+        good=range(1, 1025),
+        read="repro_env.readings.threads_in_effect()",
+    ),
     Knob(
         name="OMP_NUM_THREADS",
         modules=(*NUMPY, *FRAMEWORKS),
         repeatable=None,
-        portable="1",
+        portable=THREADS,
         when=BEFORE_IMPORT,
         why="how many threads share a sum decides its order, and so its bits",
         source="https://www.openmp.org/spec-html/5.0/openmpse50.html",
+        read="repro_env.libraries.cpu.openmp_threads()",
     ),
     Knob(
         name="OMP_DYNAMIC",
@@ -22,6 +58,7 @@ CPU_KNOBS = (
         when=BEFORE_IMPORT,
         why="OpenMP may take fewer threads when the machine is busy",
         source="https://www.openmp.org/spec-html/5.0/openmpse52.html",
+        read="repro_env.libraries.cpu.openmp_dynamic()",
     ),
     Knob(
         name="OPENBLAS_NUM_THREADS",
@@ -29,8 +66,9 @@ CPU_KNOBS = (
         repeatable=None,
         portable="1",
         when=BEFORE_IMPORT,
-        why="OpenBLAS divides products among its threads",
+        why="OpenBLAS shares products among as many threads as it may use CPUs",
         source="https://github.com/OpenMathLib/OpenBLAS#setting-the-number-of-threads-using-environment-variables",
+        read="repro_env.libraries.cpu.openblas_threads()",
     ),
     Knob(
         name="OPENBLAS_CORETYPE",
@@ -40,24 +78,27 @@ CPU_KNOBS = (
         when=BEFORE_IMPORT,
         why="OpenBLAS picks its kernels by the CPU's model",
         source="https://github.com/OpenMathLib/OpenBLAS#support-for-multiple-targets-in-a-single-library",
+        read="repro_env.libraries.cpu.openblas_kernels()",
     ),
     Knob(
         name="NPY_DISABLE_CPU_FEATURES",
         modules=NUMPY,
         repeatable=None,
-        portable="AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL",
+        portable="AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL AVX512_SPR X86_V4",
         when=BEFORE_IMPORT,
         why="NumPy picks its loops by the CPU's vector instructions",
         source="https://numpy.org/doc/stable/reference/simd/build-options.html",
+        read="repro_env.libraries.cpu.numpy_features()",
     ),
     Knob(
         name="MKL_NUM_THREADS",
         modules=TORCH,
         repeatable=None,
-        portable="1",
+        portable=THREADS,
         when=BEFORE_IMPORT,
         why="MKL divides products among its threads",
         source="https://www.intel.com/content/www/us/en/docs/onemkl/developer-guide-linux/2024-2/mkl-num-threads.html",
+        read="repro_env.libraries.cpu.mkl_threads()",
     ),
     Knob(
         name="MKL_DYNAMIC",
@@ -67,6 +108,7 @@ CPU_KNOBS = (
         when=BEFORE_IMPORT,
         why="MKL may take fewer threads than it was given",
         source="https://www.intel.com/content/www/us/en/docs/onemkl/developer-guide-linux/2024-2/mkl-dynamic.html",
+        read="repro_env.libraries.cpu.mkl_dynamic()",
     ),
     Knob(
         name="MKL_CBWR",
@@ -76,6 +118,18 @@ CPU_KNOBS = (
         when=BEFORE_IMPORT,
         why="MKL picks its kernels by the CPU's maker and model; AVX2 is not enough between makers",
         source="https://www.intel.com/content/www/us/en/docs/onemkl/developer-guide-linux/2024-2/specifying-code-branches.html",
+        read="repro_env.libraries.cpu.mkl_branch()",
+    ),
+    Knob(
+        name="MKL_VML_DEBUG_CPU_TYPE",
+        modules=TORCH,
+        repeatable=None,
+        portable="1",
+        when=BEFORE_IMPORT,
+        why="MKL's functions, such as sqrt, take instructions whose bits are the maker's own; "
+        "newer MKL does so under MKL_CBWR, too (docs/portability.md)",
+        source="https://www.intel.com/content/www/us/en/docs/onemkl/developer-guide-linux/2024-2/specifying-code-branches.html",
+        read="repro_env.libraries.cpu.mkl_functions()",
     ),
     Knob(
         name="ATEN_CPU_CAPABILITY",
@@ -86,6 +140,7 @@ CPU_KNOBS = (
         why="PyTorch picks its vector width by the CPU",
         source="https://github.com/pytorch/pytorch/blob/main/aten/src/ATen/native/DispatchStub.cpp",
         read="repro_env.libraries.torch.cpu_capability()",
+        good=("AVX2",),  # as PyTorch says it
     ),
     Knob(
         name="ONEDNN_MAX_CPU_ISA",
@@ -95,23 +150,26 @@ CPU_KNOBS = (
         when=BEFORE_IMPORT,
         why="oneDNN picks its kernels by the CPU's vector instructions",
         source="https://uxlfoundation.github.io/oneDNN/dev_guide_cpu_dispatcher_control.html",
+        read="repro_env.libraries.cpu.onednn_instructions()",
     ),
     Knob(
         name="TF_NUM_INTRAOP_THREADS",
         modules=TENSORFLOW,
         repeatable=None,
-        portable="1",
+        portable=THREADS,
         when=BEFORE_IMPORT,
         why="TensorFlow divides an operation among its threads",
         source="https://www.tensorflow.org/api_docs/python/tf/config/threading",
+        read="repro_env.libraries.cpu.tensorflow_intraop_threads()",
     ),
     Knob(
         name="TF_NUM_INTEROP_THREADS",
         modules=TENSORFLOW,
         repeatable=None,
-        portable="1",
+        portable=THREADS,
         when=BEFORE_IMPORT,
         why="TensorFlow runs independent operations side by side",
         source="https://www.tensorflow.org/api_docs/python/tf/config/threading",
+        read="repro_env.libraries.cpu.tensorflow_interop_threads()",
     ),
 )

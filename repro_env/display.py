@@ -19,7 +19,7 @@ from repro_env.records.record import Record
 from repro_env.runs.collect import Collected
 from repro_env.verification import words as verification
 from repro_env.verification.outcome import Verification
-from repro_env.words import seconds, size
+from repro_env.words import profile, seconds, size
 
 WIDE = 10_000  # where no terminal cuts lines
 MOST_FILES = 20
@@ -65,7 +65,7 @@ def show_record(record: Record, state: str) -> None:
         ("started", seen.started),
         ("took", "" if isinstance(seen.duration_s, Unavailable) else seconds(seen.duration_s)),
         ("exit status", _said(seen.exit_status)),
-        ("seed, profile", f"{definition.seed}, {definition.profile}"),
+        ("seed, profile", f"{definition.seed}, {profile(definition.profile, definition.threads)}"),
         *((f"parameter {name}", text) for name, text in definition.parameters.items()),
         ("code", _code(definition)),
         ("image", _image(definition)),

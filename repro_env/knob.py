@@ -20,6 +20,19 @@ TORCH = ("torch",)
 TENSORFLOW = ("tensorflow",)
 FRAMEWORKS = ("torch", "tensorflow")
 NOT_SET = ""  # a value: the variable must not be there
+THREADS = "{threads}"  # a value: the profile's number of threads
+
+
+class Profile(NamedTuple):
+    """Which knobs are set.
+
+    Args:
+        name: `repeatable`, the same bits on the same machine; or `portable`, on another CPU, too.
+        threads: How many threads computations are split among under `portable`; else 0.
+    """
+
+    name: str = "repeatable"
+    threads: int = 0
 
 
 class Knob(NamedTuple):
@@ -29,7 +42,7 @@ class Knob(NamedTuple):
         name: An environment variable; or a switch, as one writes it in Python.
         modules: The knob matters to a process that has loaded one of these.
         repeatable: Its value under the profile `repeatable`; None where that sets none.
-        portable: The same under the profile `portable`.
+        portable: The same under the profile `portable`, where `THREADS` stands for `REPRO_THREADS`.
         when: The latest moment at which setting it still works.
         why: What goes wrong without it.
         source: Where that is documented or measured.
@@ -61,12 +74,15 @@ class Knob(NamedTuple):
         """Whether it is an environment variable; else a switch."""
         return "." not in self.name
 
-    def wanted(self, profile: str) -> str | None:
-        """Return its value under a profile: `repeatable` or `portable`."""
-        return self.portable if profile == "portable" else self.repeatable
+    def wanted(self, profile: Profile) -> str | None:
+        """Return its value under a profile."""
+        if profile.name != "portable":
+            return self.repeatable
+        return str(profile.threads) if self.portable == THREADS else self.portable
 
-    def serves(self, text: str | None, profile: str) -> bool:
+    def serves(self, text: str | None, profile: Profile) -> bool:
         """Say whether a value keeps the profile's promise; None stands for no value."""
-        if self.wanted(profile) == NOT_SET and text is None:
+        wanted = self.wanted(profile)
+        if wanted == NOT_SET and text is None:
             return True
-        return text is not None and (text == self.wanted(profile) or is_one_of(text, self.good))
+        return text is not None and (text == wanted or is_one_of(text, self.good))

@@ -136,9 +136,10 @@ KNOBS = (
         name="TF_ENABLE_ONEDNN_OPTS",
         modules=TENSORFLOW,
         repeatable=None,
-        portable=None,
+        portable="0",
         when=BEFORE_IMPORT,
-        why="oneDNN's kernels sum in another order than TensorFlow's own: on by default since 2.9",
+        why="oneDNN's kernels sum in another order than TensorFlow's own, which takes them by "
+        "itself, since 2.9, on CPUs with AVX512_VNNI and the like",
         source="https://github.com/tensorflow/tensorflow/releases/tag/v2.9.0",
     ),
     # ---- PyTorch
@@ -269,3 +270,12 @@ def variables() -> tuple[Knob, ...]:
 def image_variables() -> dict[str, str]:
     """Return what the image sets: the variables of the profile `repeatable`."""
     return {one.name: one.repeatable for one in variables() if one.repeatable}
+
+
+def portable_variables() -> dict[str, str]:
+    """Return what `portable` sets besides; `knob.THREADS` stands for `REPRO_THREADS`."""
+    return {
+        one.name: one.portable
+        for one in variables()
+        if one.portable and not one.repeatable and one.name != "REPRO_THREADS"
+    }

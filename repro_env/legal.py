@@ -12,4 +12,6 @@ LEGAL = (
     ("TF_DETERMINISTIC_OPS", ("1", "true", "0", "false"), "1", False),
     ("TORCHINDUCTOR_DETERMINISTIC", ("1", "0"), "1", False),
     ("CUBLAS_WORKSPACE_CONFIG", (":4096:8", ":16:8"), ":4096:8", False),
+    ("REPRO_PROFILE", ("repeatable", "portable"), "repeatable", False),
+    ("REPRO_THREADS", range(1, 1025), "", False),
 )

@@ -8,10 +8,14 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from repro_env import knobs, seeding
+from repro_env import knobs, profile, seeding
+from repro_env.cpu_knobs import CPU_KNOBS
+from repro_env.knob import Knob
+from repro_env.loaded import UnreadableError
 
 FRAMEWORKS = ("numpy", "torch", "tensorflow")
 PROBED = "repro-env"  # the text whose hash shows which seed hashes have
+OF_PORTABLE = "repro_env.libraries.cpu."  # what nobody asks for but under `portable`
 # What else decides bits, besides the knobs.
 FACTS = {
     "torch threads": "torch.get_num_threads()",
@@ -20,10 +24,6 @@ FACTS = {
     "tensorflow threads": "tensorflow.config.threading.get_intra_op_parallelism_threads()",
     "tensorflow build": "tensorflow.sysconfig.get_build_info()",
 }
-
-
-class UnreadableError(Exception):
-    """What this version, or this machine, gives no way to read."""
 
 
 def evaluate(path: str) -> Any:
@@ -47,6 +47,8 @@ def evaluate(path: str) -> Any:
         for attribute in (*modules[loaded:], name):
             thing = getattr(thing, attribute)
         return thing() if path.endswith("()") else thing
+    except UnreadableError:
+        raise
     except AttributeError:
         owner = f"{modules[0]} {version(modules[0])}".strip()
         raise UnreadableError(f"{owner} has no {path}") from None
@@ -54,16 +56,30 @@ def evaluate(path: str) -> Any:
         raise UnreadableError(f"{path} raised {type(error).__name__}: {error}") from None
 
 
-def knobs_in_effect(modules: Collection[str]) -> dict[str, dict[str, str]]:
-    """Return each readable knob of these modules: its value, or why it can't be read."""
+def knobs_in_effect(
+    modules: Collection[str], after_import: bool = False
+) -> dict[str, dict[str, str]]:
+    """Return each readable knob of these modules: its value, or why it can't be read.
+
+    Args:
+        modules: The modules.
+        after_import: Whether they were imported only just now: what a library reads when it first
+            computes is left to it, since asking for it would have it read now.
+    """
     found: dict[str, dict[str, str]] = {}
     for knob in knobs.KNOBS:
-        if knob.read and not set(modules).isdisjoint(knob.modules):
+        if _is_read(knob, after_import) and not set(modules).isdisjoint(knob.modules):
             try:
                 found[knob.name] = {"value": str(evaluate(knob.read))}
             except UnreadableError as error:
                 found[knob.name] = {"unreadable": str(error)}
     return found
+
+
+def _is_read(knob: Knob, after_import: bool) -> bool:
+    if knob.read.startswith(OF_PORTABLE):
+        return bool(profile.threads) and not after_import
+    return bool(knob.read) and not (after_import and knob in CPU_KNOBS)
 
 
 def facts() -> dict[str, Any]:
@@ -145,6 +161,16 @@ def seeds() -> dict[str, Any]:
 def seed_in_effect() -> int | None:
     """Return the seed that this process draws from; None where it has none."""
     return seeding.active.process.seed if seeding.active else None
+
+
+def profile_in_effect() -> str:
+    """Return the profile that this process has set."""
+    return "portable" if profile.threads else "repeatable"
+
+
+def threads_in_effect() -> int | None:
+    """Return how many threads computations are split among; None where no profile says."""
+    return profile.threads or None
 
 
 def is_cuda_in_use() -> bool:

@@ -51,6 +51,8 @@ def request_of(asked: argparse.Namespace, folder: Path) -> Request:
         outputs=_once("--out", asked.outputs),
         parameters=_parameters(asked.parameters),
         seed=asked.seed,
+        profile=asked.profile,
+        threads=asked.threads,
     )
 
 

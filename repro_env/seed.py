@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import NoReturn
 
-from repro_env import seeding, settings, streams
+from repro_env import profile, seeding, settings, streams
 from repro_env.errors import SeedError
 
 
@@ -24,8 +24,12 @@ def seed_everything(seed: int | None = None) -> int:
 
     Raises:
         SeedError: It is no such number; then nothing was seeded.
-        SettingError: `REPRO_SEED` or `REPRO_UNSEEDED` can't be honoured; then nothing was seeded.
+        SettingError: `REPRO_SEED`, `REPRO_UNSEEDED` or `REPRO_PROFILE` can't be honoured; then
+            nothing was seeded.
     """
+    name, threads = settings.read_profile(os.environ)
+    if name == "portable":
+        profile.apply(threads)
     value = settings.read_seed_or_default(os.environ) if seed is None else _checked(seed)
     settings.read_unseeded(os.environ)
     settings.write_seed(os.environ, value)

@@ -8,10 +8,11 @@ from repro_env.legal import LEGAL
 TYPE_CHECKING = False  # typing's own constant costs the import of typing
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
-    from typing import Union
+    from typing import Literal, Union
 
     from repro_env.errors import SettingError
 
+    Profile = Literal["repeatable", "portable"]
     Values = Union[tuple[str, ...], range]
 
 DEFAULT_SEED = "42"
@@ -26,7 +27,7 @@ def check(environ: "Mapping[str, str]") -> None:
     """
     for name, values, image, is_required in LEGAL:
         text = environ.get(name)
-        advice = f"set {name}={image}, the image's own value"
+        advice = f"set {name}={image}, the image's own value" if image else f"unset {name}"
         if text is None and is_required:
             raise _error(f"{name} is not set", advice)
         if text is not None and not is_one_of(text, values):
@@ -72,6 +73,28 @@ def read_seed(environ: "Mapping[str, str]") -> "int | None":
         return None
     check(environ)
     return int(environ["REPRO_SEED"])
+
+
+def read_profile(environ: "Mapping[str, str]") -> "tuple[Profile, int]":
+    """Return the profile, and how many threads computations are split among under `portable`.
+
+    Returns:
+        `("portable", THREADS)`; or `("repeatable", 0)`, where nothing is set.
+
+    Raises:
+        SettingError: There is no such profile, or no such number of threads.
+    """
+    name = environ.get("REPRO_PROFILE", "repeatable")
+    if (name == "repeatable" and "REPRO_THREADS" not in environ) or is_disabled(environ):
+        return "repeatable", 0
+    found = {one: environ[one] for one in ("REPRO_PROFILE", "REPRO_THREADS") if one in environ}
+    check({**found, "PYTHONHASHSEED": "0"})
+    if name == "portable":
+        return "portable", int(found.get("REPRO_THREADS", "1"))
+    raise _error(
+        f"REPRO_THREADS={found['REPRO_THREADS']!r} counts only with REPRO_PROFILE=portable",
+        "set both, or unset REPRO_THREADS",
+    )
 
 
 def read_seed_or_default(environ: "Mapping[str, str]") -> int:

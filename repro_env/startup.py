@@ -20,6 +20,11 @@ def start() -> None:
             from repro_env import witness
 
             witness.start(os.environ["REPRO_DOCTOR"])
+        name, threads = settings.read_profile(os.environ)
+        if name == "portable":
+            from repro_env import profile
+
+            profile.apply(threads)
         seed = settings.read_seed(os.environ)
         if seed is not None:
             seeding.install(seed, seeding.stop)

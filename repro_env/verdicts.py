@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from repro_env.knob import BEFORE_CUDA, BEFORE_IMPORT, NOT_SET, Knob
+from repro_env.knob import BEFORE_CUDA, BEFORE_IMPORT, NOT_SET, Knob, Profile
 from repro_env.knobs import KNOBS
 
 OK = "ok"
@@ -16,6 +16,18 @@ TOO_LATE = "too late"
 INERT = "inert"
 OVERRIDDEN = "overridden"
 UNKNOWN = "unknown"
+
+# What a program may call to change what a variable has set; the others stay as they were read.
+CALLS = {
+    "OMP_NUM_THREADS": "torch.set_num_threads()",
+    "OMP_DYNAMIC": "omp_set_dynamic()",
+    "OPENBLAS_NUM_THREADS": "threadpoolctl.threadpool_limits()",
+    "MKL_NUM_THREADS": "torch.set_num_threads()",
+    "MKL_DYNAMIC": "mkl_set_dynamic()",
+    "MKL_CBWR": "mkl_cbwr_set()",
+    "TF_NUM_INTRAOP_THREADS": "tf.config.threading.set_intra_op_parallelism_threads()",
+    "TF_NUM_INTEROP_THREADS": "tf.config.threading.set_inter_op_parallelism_threads()",
+}
 
 
 class Row(NamedTuple):
@@ -53,7 +65,7 @@ class Seen(NamedTuple):
     hash_holds: bool | None
 
 
-def judge(seen: Seen, profile: str = "repeatable") -> list[Row]:
+def judge(seen: Seen) -> list[Row]:
     """Return one row for each knob that matters to a process, in the catalogue's order.
 
     None where the process was not seen as it ended: what it was then is not known.
@@ -61,6 +73,7 @@ def judge(seen: Seen, profile: str = "repeatable") -> list[Row]:
     rows: list[Row] = []
     if not seen.report["ended"]:
         return rows
+    profile = Profile(*seen.report["profile"])
     for knob in KNOBS:
         loaded = [name for name in knob.modules if name == "sys" or name in _versions(seen)]
         if loaded:
@@ -86,7 +99,7 @@ def _too_old(knob: Knob, seen: Seen) -> str:
     return ""
 
 
-def _variable(knob: Knob, seen: Seen, profile: str) -> Row | None:
+def _variable(knob: Knob, seen: Seen, profile: Profile) -> Row | None:
     start = seen.report["at exec"].get(knob.name)
     now = seen.report["now"].get(knob.name)
     changes = [one for one in seen.report["changes"] if one["name"] == knob.name]
@@ -106,7 +119,13 @@ def _variable(knob: Knob, seen: Seen, profile: str) -> Row | None:
     if knob.serves(effective, profile):
         is_default = now is None and "value" in reading
         if effective == now or (start == now and (is_default or knob.serves(now, profile))):
-            return _well(knob, seen, Row(knob.name, _said(wanted), _said(effective), OK))
+            row = Row(knob.name, _said(wanted), _said(effective), OK)
+            return _well(knob, seen, row._replace(why=_unread(knob, reading)))
+    if knob.repeatable is None and knob.serves(start, profile):  # the start-up hook has set it
+        spoils = [one for one in changes if not knob.serves(one["value"], profile)]
+        is_right = knob.serves(was_read, profile) and knob.serves(effective, profile)
+        row = Row(knob.name, _said(wanted), _said(effective), OK)
+        return (_in_vain if is_right else _changed)(row, spoils)
     if start != now:
         if knob.serves(now, profile):
             return _late(knob, now, effective, changes)
@@ -123,6 +142,39 @@ def _well(knob: Knob, seen: Seen, row: Row) -> Row:
     if seen.has_gpu is None:
         reason = "whether a GPU is here can't be told"
     return row._replace(verdict=UNKNOWN, why=f"the environment is right; {reason}")
+
+
+def _unread(knob: Knob, reading: Mapping[str, str]) -> str:
+    """Return why only the variable tells that all is well; empty where it was read back."""
+    if knob.repeatable is None and "unreadable" in reading:
+        return f"going by the variable: {reading['unreadable']}"
+    return ""
+
+
+def _in_vain(row: Row, spoils: list[Any]) -> Row:
+    """Return the row of a variable that was changed after the library had read it."""
+    where = _where(spoils)
+    return row._replace(
+        verdict=TOO_LATE,
+        why=f"it was changed{where}, but it counts only before the library is imported",
+        advice="" if "-packages/" in where else _take_out(where),
+    )
+
+
+def _changed(row: Row, spoils: list[Any]) -> Row:
+    """Return the row of what was right at the start, and is something else in the end."""
+    where = _where(spoils)
+    said = f"it was right at the start, and the program changed it{where}"
+    if spoils:
+        return row._replace(verdict=OVERRIDDEN, why=said, advice=_take_out(where))
+    if row.knob in CALLS:
+        call = f"by a call such as {CALLS[row.knob]}"
+        return row._replace(verdict=OVERRIDDEN, why=f"{said} {call}", advice="take that call out")
+    return row._replace(
+        verdict=INERT,
+        why="it was right all the time, and this build of the library takes no notice of it",
+        advice="use a build that does, as those of this project's stacks",
+    )
 
 
 def _wrong(knob: Knob, wanted: str, now: str | None) -> Row:
@@ -167,7 +219,7 @@ def _overridden(knob: Knob, wanted: str, found: str | None, changes: list[Any]) 
         _said(found),
         OVERRIDDEN,
         f"it was right at the start, and the program changed it{where}",
-        f"take out {where.removeprefix(' in ')}" if where else "take that change out",
+        _take_out(where),
     )
 
 
@@ -188,7 +240,7 @@ def _hash(knob: Knob, seen: Seen, start: str | None) -> Row:
     )
 
 
-def _switch(knob: Knob, seen: Seen, profile: str) -> Row | None:
+def _switch(knob: Knob, seen: Seen, profile: Profile) -> Row | None:
     wanted = knob.wanted(profile)
     if wanted is None or _too_old(knob, seen):
         return None
@@ -224,6 +276,10 @@ def _switch(knob: Knob, seen: Seen, profile: str) -> Row | None:
 
 def _where(changes: list[Any]) -> str:
     return f" in {changes[-1]['where']}" if changes else ""
+
+
+def _take_out(where: str) -> str:
+    return f"take out {where.removeprefix(' in ')}" if where else "take that change out"
 
 
 def _value(reading: str) -> str | None:

@@ -85,10 +85,10 @@ def _subject(asked: argparse.Namespace, runs: Store) -> Iterator[Subject]:
         _check_inside(request.outputs, runs)
         yield Subject(request, runs.project)
         return
-    if asked.inputs or asked.outputs or asked.parameters:
+    if asked.inputs or asked.outputs or asked.parameters or asked.profile or asked.threads:
         raise CommandError(
-            "a run has its own inputs, outputs and parameters",
-            hint="leave --in, --out and --param out, or give the command after --",
+            "a run has its own inputs, outputs, parameters, profile and threads",
+            hint="leave those options out, or give the command after --",
         )
     with replay.source(asked.run, runs) as source, workplace.made(source, runs) as top:
         request = replay.request_of(source, runs, top, progress)

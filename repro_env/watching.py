@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from repro_env import knobs, readings, seeding, state
+from repro_env import knobs, profile, readings, seeding, state
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -54,7 +54,8 @@ class Watch:
             "hash": hash(readings.PROBED),
             "seeds": {**readings.seeds(), "at": self.seeded},
             "libraries": libraries,
-            "at exec": self.at_exec,
+            "profile": [readings.profile_in_effect(), profile.threads],
+            "at exec": {**self.at_exec, **profile.applied},  # the hook was in time
             "now": readings.variables_now(),
             "changes": self.changes,
             "after import": self.after_import,
@@ -67,7 +68,8 @@ class Watch:
     def _prepared(self, name: str) -> None:
         """Note when a library was seeded, and its switches as the hook left them."""
         self.seeded[name] = round(time.monotonic() - self._begun, 3)
-        self.after_import.update(readings.knobs_in_effect([name.partition(".")[0]]))
+        library = name.partition(".")[0]
+        self.after_import.update(readings.knobs_in_effect([library], after_import=True))
 
     def _hear(self, event: str, args: tuple[Any, ...]) -> None:
         if event in ("os.putenv", "os.unsetenv"):

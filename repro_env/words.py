@@ -19,3 +19,15 @@ def seconds(duration_s: float) -> str:
     minutes, rest = divmod(round(duration_s), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def profile(name: str, threads: int) -> str:
+    """Return a profile in words, with its number of threads where it fixes one.
+
+    Args:
+        name: `repeatable` or `portable`.
+        threads: 0 where it fixes none.
+    """
+    if not threads:
+        return name
+    return f"{name} with {threads} thread{'s' if threads > 1 else ''}"

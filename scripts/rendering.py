@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from repro_env.knob import NOT_SET
-from repro_env.knobs import KNOBS, image_variables, variables
+from repro_env.knobs import KNOBS, image_variables, portable_variables, variables
 from repro_env.settings import in_words
 from repro_env.sources import SOURCES
 
@@ -23,6 +23,16 @@ A module of its own: it is on the path of every Python start, and the catalogue 
 # Each variable, the values a process may start with (words, or whole numbers in a range), the one
 # that this project sets, and whether a process with a seed must not start without it.
 LEGAL = (
+{rows})
+'''
+PORTABLE = '''\
+"""What the profile `portable` sets: rendered by `scripts/knobs` from `repro_env/knobs.py`.
+
+A module of its own: the start-up hook needs it under that profile alone.
+"""
+
+# Each variable and its value, where `{{threads}}` stands for `REPRO_THREADS`.
+VALUES = (
 {rows})
 '''
 PAGE = """\
@@ -43,12 +53,16 @@ start-up hook, right after the user's own import of the library.
 """
 
 
+LONGEST = 96  # in characters, indented by 4
+
+
 def render(project: Path) -> dict[Path, str]:
     """Return the files that follow from the catalogue, and what each must hold."""
     dockerfile = project / "Dockerfile"
     return {
         dockerfile: _with_env(dockerfile.read_text()),
         project / "repro_env/legal.py": _legal(),
+        project / "repro_env/portable.py": _portable(),
         project / "docs/knobs.md": _page(),
     }
 
@@ -69,9 +83,23 @@ def _legal() -> str:
     return LEGAL.format(rows="".join(rows))
 
 
+def _portable() -> str:
+    rows = [f'("{name}", "{value}"),' for name, value in portable_variables().items()]
+    return PORTABLE.format(rows="".join(map(_row, rows)))
+
+
+def _row(text: str) -> str:
+    """Return a row of a tuple as the formatter lays it out."""
+    if len(text) <= LONGEST:
+        return f"    {text}\n"
+    name, value = text[1:-2].split(", ", 1)
+    return f"    (\n        {name},\n        {value},\n    ),\n"
+
+
 def _values(legal: Values) -> str:
     if isinstance(legal, range):
-        return f"range({legal.stop})"
+        start = f"{legal.start}, " if legal.start else ""
+        return f"range({start}{legal.stop})"
     return "(" + ", ".join(f'"{word}"' for word in legal) + ")"
 
 

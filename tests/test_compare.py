@@ -353,3 +353,49 @@ def test_other_files_of_other_names_are_not() -> None:
     found = differences(lambda plain: plain["outputs"][1].update(path="other.bin"))
 
     assert found == [("outputs", "weights.bin", "yes"), ("outputs", "other.bin", "yes")]
+
+
+PROCESSOR = ("CPU model", "CPUs", "CPU features")
+
+
+def of_another_cpu(profiles: tuple[str, str], threads: tuple[int, int]) -> dict[str, str]:
+    """What of another CPU can change bits, between two records of these profiles."""
+
+    def of(number: int) -> Record:
+        fields = {"profile": profiles[number], "threads": threads[number]}
+        return changed(lambda p: p["definition"].update(fields))
+
+    was, now = of(0), of(1)
+    other = msgspec.structs.replace(
+        now.observation.host, cpu_model="x", cpus=64.0, cpu_features=["x"]
+    )
+    seen = msgspec.structs.replace(now.observation, host=other)
+    found = compare.runs(was, msgspec.structs.replace(now, observation=seen)).differences
+    return {one.what: one.can_change_bits for one in found}
+
+
+def test_another_cpu_changes_no_bit_under_the_profile_portable() -> None:
+    found = of_another_cpu(("portable", "portable"), (4, 4))
+
+    assert found == dict.fromkeys(PROCESSOR, "no")
+
+
+@pytest.mark.parametrize(
+    ("profiles", "threads", "also"),
+    [
+        pytest.param(("repeatable", "repeatable"), (0, 0), set(), id="repeatable"),
+        pytest.param(("portable", "repeatable"), (4, 0), {"profile", "threads"}, id="one alone"),
+    ],
+)
+def test_another_cpu_can_change_bits_under_any_other(
+    profiles: tuple[str, str], threads: tuple[int, int], also: set[str]
+) -> None:
+    found = of_another_cpu(profiles, threads)
+
+    assert found == dict.fromkeys({*PROCESSOR, *also}, "yes")
+
+
+def test_another_number_of_threads_matters_under_portable() -> None:
+    found = of_another_cpu(("portable", "portable"), (4, 2))
+
+    assert found == {**dict.fromkeys(PROCESSOR, "no"), "threads": "yes"}

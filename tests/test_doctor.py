@@ -15,7 +15,10 @@ from repro_env import cli
 from tests.conftest import PROJECT
 from tests.doctor_cases import IN_IMAGE, Said, look
 
-PYTHONS_OWN = ["REPRO_SEED", "REPRO_DISABLE", "PYTHONHASHSEED", "LC_ALL", "TZ"]
+PYTHONS_OWN = [
+    *("REPRO_SEED", "REPRO_DISABLE", "REPRO_PROFILE", "REPRO_THREADS"),
+    *("PYTHONHASHSEED", "LC_ALL", "TZ"),
+]
 GOOD: dict[str, str | None] = {**IN_IMAGE, "REPRO_DISABLE": None}
 BAD = {
     "REPRO_SEED": "abc",
@@ -66,7 +69,7 @@ def test_a_variable_whose_absence_changes_nothing_here_is_well(
     assert said.row(name) == {**said.row(name), "verdict": "ok", "found": IN_IMAGE[name]}
 
 
-@pytest.mark.parametrize("name", PYTHONS_OWN)
+@pytest.mark.parametrize("name", BAD)
 def test_a_wrong_value_is_named(hooked_python: Path, name: str) -> None:
     env = {**IN_IMAGE, "REPRO_SEED": "42" if name != "PYTHONHASHSEED" else None, name: BAD[name]}
 
@@ -82,7 +85,7 @@ def test_a_wrong_value_is_named(hooked_python: Path, name: str) -> None:
     )
 
 
-@pytest.mark.parametrize("name", PYTHONS_OWN)
+@pytest.mark.parametrize("name", BAD)
 def test_a_right_value_that_comes_too_late_is_named_with_its_line(
     hooked_python: Path, tmp_path: Path, name: str
 ) -> None:
@@ -114,7 +117,17 @@ def test_another_hash_seed_comes_too_late_as_well(hooked_python: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("name", PYTHONS_OWN)
+@pytest.mark.parametrize(("name", "value"), [("REPRO_PROFILE", "portable"), ("REPRO_THREADS", "4")])
+def test_a_profile_that_the_program_chooses_comes_too_late(
+    hooked_python: Path, name: str, value: str
+) -> None:
+    row = look(hooked_python, hooked_python, "-c", f"import os\n{change(name, value)}").row(name)
+
+    assert (row["verdict"], row["wanted"]) == ("too late", value)
+    assert row["advice"] == f"start the command with {name}={value}, and take that line out"
+
+
+@pytest.mark.parametrize("name", BAD)
 def test_a_value_that_the_program_spoils_is_named_with_its_line(
     hooked_python: Path, tmp_path: Path, name: str
 ) -> None:

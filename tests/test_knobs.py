@@ -9,6 +9,7 @@ from rendering import render
 
 from repro_env import knobs, settings
 from repro_env.errors import SettingError
+from repro_env.knob import Profile
 from tests.conftest import PROJECT, SEEDED
 
 LEGAL = [
@@ -19,6 +20,8 @@ LEGAL = [
     pytest.param("TF_DETERMINISTIC_OPS", "0", id="the user's no"),
     pytest.param("CUBLAS_WORKSPACE_CONFIG", ":16:8", id="the small workspace"),
     pytest.param("TZ", "Europe/Vienna", id="any time zone"),
+    pytest.param("REPRO_PROFILE", "portable", id="the other profile"),
+    pytest.param("REPRO_THREADS", "1024", id="most threads"),
 ]
 ILLEGAL = [
     pytest.param("REPRO_SEED", "-1", id="negative seed"),
@@ -30,6 +33,12 @@ ILLEGAL = [
     pytest.param("REPRO_SEED", "+42", id="signed seed"),
     pytest.param("REPRO_SEED", "٤٢", id="seed in other digits"),
     pytest.param("REPRO_SEED", "9" * 5000, id="seed of 5000 digits"),
+    pytest.param("REPRO_PROFILE", "nonsense", id="no profile"),
+    pytest.param("REPRO_PROFILE", "", id="empty profile"),
+    pytest.param("REPRO_THREADS", "0", id="no threads"),
+    pytest.param("REPRO_THREADS", "-1", id="negative threads"),
+    pytest.param("REPRO_THREADS", "1e3", id="threads in another notation"),
+    pytest.param("REPRO_THREADS", "1025", id="too many threads"),
     pytest.param("PYTHONHASHSEED", "random", id="random hash seed"),
     pytest.param("PYTHONHASHSEED", "", id="empty hash seed"),
     pytest.param("TF_DETERMINISTIC_OPS", "yes", id="TensorFlow would abort"),
@@ -50,7 +59,9 @@ def test_an_illegal_value_is_refused_by_name_with_its_range_and_a_way_out(
         settings.check({**SEEDED, name: text})
 
     assert f"{name}={text!r} is not" in str(caught.value)
-    assert caught.value.hint == f"set {name}={knobs.knob(name).repeatable}, the image's own value"
+    value = knobs.knob(name).repeatable
+    advice = f"set {name}={value}, the image's own value" if value else f"unset {name}"
+    assert caught.value.hint == advice
 
 
 def test_a_missing_hash_seed_is_refused() -> None:
@@ -63,7 +74,7 @@ def test_every_knob_has_a_reason_a_source_and_values_that_serve() -> None:
         assert knob.why, knob.name
         assert knob.source.startswith("https://"), knob.name
         assert knob.is_variable or knob.read, knob.name
-        for profile in ("repeatable", "portable"):
+        for profile in (Profile(), Profile("portable", 4)):
             wanted = knob.wanted(profile)
             if wanted:
                 assert knob.serves(wanted, profile), knob.name
@@ -85,8 +96,11 @@ def test_another_value_of_a_knob_changes_all_that_is_rendered(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     before = render(PROJECT)
-    other = knobs.knob("PYTHONHASHSEED")._replace(repeatable="7")
-    changed = tuple(other if knob.name == other.name else knob for knob in knobs.KNOBS)
+    others = {
+        "PYTHONHASHSEED": knobs.knob("PYTHONHASHSEED")._replace(repeatable="7"),
+        "OMP_DYNAMIC": knobs.knob("OMP_DYNAMIC")._replace(portable="TRUE"),
+    }
+    changed = tuple(others.get(knob.name, knob) for knob in knobs.KNOBS)
 
     monkeypatch.setattr(knobs, "KNOBS", changed)
     monkeypatch.setattr("rendering.KNOBS", changed)

@@ -240,6 +240,28 @@ def test_the_forecast_names_what_differs_here(trained: Project) -> None:
     assert len(json.loads(trained.repro("list", "--json").stdout)) == 1
 
 
+def test_under_the_profile_portable_another_cpu_is_named_and_the_bits_can_match(
+    project: Project,
+) -> None:
+    project.commit(train_py=TRAIN)
+    project.run("--profile", "portable", "--", "python", "train.py")
+    file = next((project.folder / ".repro" / "runs").iterdir()) / "run.json"
+    plain = json.loads(file.read_text())
+    plain["observation"]["host"]["cpu_features"].append("avx1024")
+    plain["observation"]["host"].update(cpus=96, cpu_model="Another CPU")
+    _write(file, plain)
+
+    done = project.repro("replay", "last", "--dry-run", "--json")
+    said = project.repro("replay", "last", "--dry-run").stderr
+
+    forecast = {one["what"]: one["can_change_bits"] for one in json.loads(done.stdout)["forecast"]}
+    assert done.returncode == 0
+    assert forecast == {"CPU model": "no", "CPUs": "no", "CPU features": "no"}
+    assert "the same here, or alike:" in said
+    assert "CPU model: Another CPU there" in said
+    assert "the profile portable has libraries compute alike on all CPUs with AVX2" in said
+
+
 def test_where_nothing_differs_the_bits_can_match(trained: Project) -> None:
     done = trained.repro("replay", "last", "--dry-run")
 

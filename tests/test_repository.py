@@ -19,7 +19,13 @@ SCRIPTS = sorted(
 )
 LOCKS = ["requirements.txt", *(f"requirements/{n}.txt" for n in ("torch", "dev", "strangers"))]
 STACKS = {"tf": "requirements.txt", "torch": "requirements/torch.txt"}
-FOUND = ("BASE_IMAGE", "DEBIAN_MIRROR", "DEBIAN_SECURITY_MIRROR", "SOURCE_URL")  # no default here
+FOUND = (
+    "BASE_IMAGE",
+    "DEBIAN_MIRROR",
+    "DEBIAN_SECURITY_MIRROR",
+    "SOURCE_URL",
+    "REPRO_THREADS",
+)  # no default
 
 
 def read(name: str) -> str:

@@ -30,6 +30,7 @@ def report(**changes: Any) -> dict[str, Any]:
         "ended": "exit",
         "ignores variables": False,
         "libraries": {"torch": "2.15.0"},
+        "profile": ["repeatable", 0],
         "at exec": environ,
         "now": environ,
         "changes": [],

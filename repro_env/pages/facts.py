@@ -11,7 +11,7 @@ from repro_env.pages.subject import FEW, Subject, cut, folded, pairs, row, secti
 from repro_env.records.definition import Code, Image, Knobs, Packages, Unavailable
 from repro_env.records.observation import Content, File, Host
 from repro_env.records.record import Record
-from repro_env.words import seconds, size
+from repro_env.words import profile, seconds, size
 
 OUTPUT_HEADS = ("file", "size", "sha256", "content digest", "in the runs")
 T = TypeVar("T")
@@ -69,7 +69,7 @@ def _environment(record: Record) -> Rows:
     yield "took", _said(seen.duration_s, seconds)
     yield "exit status", _said(seen.exit_status, str)
     yield "seed", str(definition.seed)
-    yield "profile", definition.profile
+    yield "profile", profile(definition.profile, definition.threads)
     for name, text in definition.parameters.items():
         yield f"parameter {name}", code(text)
     yield from _code(definition.code)

@@ -155,7 +155,7 @@ class Input(Strict, frozen=True):
     size_bytes: int
 
 
-class Definition(Strict, frozen=True):
+class Definition(Strict, frozen=True, omit_defaults=True):
     """All that decides the outputs and that is known as such.
 
     Args:
@@ -172,13 +172,14 @@ class Definition(Strict, frozen=True):
         packages: The Python packages.
         inputs: What `--in` named; what else the command read is not known.
         outputs: What `--out` named; empty for all that it made or changed below its folder.
+        threads: How many threads computations were split among, under `portable`.
     """
 
     command: list[str]
     hidden: list[int]
     folder: PathText
     seed: int
-    profile: Literal["repeatable"]
+    profile: Literal["repeatable", "portable"]
     parameters: dict[str, str]
     variables: dict[str, str]
     knobs: Union[Knobs, Unavailable]
@@ -187,3 +188,4 @@ class Definition(Strict, frozen=True):
     packages: Union[Packages, Unavailable]
     inputs: list[Input]
     outputs: list[PathText]
+    threads: int = 0

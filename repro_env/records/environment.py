@@ -9,6 +9,9 @@ from repro_env.records.definition import Definition, Packages, Unavailable
 from repro_env.records.finding import NO, UNKNOWN, YES, Answer, Finding, compared
 from repro_env.records.observation import Host, Process, main_of
 
+PORTABLE = "the profile portable has libraries compute alike on all CPUs with AVX2"
+HAVE_LINES = ("REPRO_SEED", "REPRO_PROFILE", "REPRO_THREADS")  # of their own
+
 
 def compare(was: Definition, on: Host, now: Definition, here: Host) -> Iterator[Finding]:
     """Compare what decides bits apart from code and inputs, as far as it is known beforehand.
@@ -25,7 +28,7 @@ def compare(was: Definition, on: Host, now: Definition, here: Host) -> Iterator[
     yield from _packages(was.packages, now.packages)
     for what, of_host, decides, why in _OF_HOST:
         yield from compared(what, of_host(on), of_host(here), decides, why)
-    yield from _features(on.cpu_features, here.cpu_features)
+    yield from _processor(was, on, now, here)
     has_gpu = bool(on.gpus) or bool(here.gpus)
     yield from _knobs("", was.variables, now.variables, has_gpu)
     if not isinstance(was.knobs, Unavailable) and not isinstance(now.knobs, Unavailable):
@@ -35,11 +38,10 @@ def compare(was: Definition, on: Host, now: Definition, here: Host) -> Iterator[
 _OF_DEFINITION: tuple[tuple[str, Callable[[Definition], str], str], ...] = (
     ("seed", lambda one: str(one.seed), "other random numbers"),
     ("profile", lambda one: one.profile, "other knobs"),
+    ("threads", lambda one: str(one.threads), "sums are split among them"),
 )
 _OF_HOST: tuple[tuple[str, Callable[[Host], object], Answer, str], ...] = (
     ("architecture", lambda one: one.architecture, YES, "other instructions, other rounding"),
-    ("CPU model", lambda one: one.cpu_model, YES, "libraries pick their kernels by it"),
-    ("CPUs", lambda one: one.cpus, YES, "as many threads, and sums are split among them"),
     ("GPUs", lambda one: one.gpus, YES, "kernels are picked by model and driver"),
     ("libc", lambda one: one.libc, YES, "its mathematical functions round otherwise"),
     ("kernel", lambda one: one.kernel, NO, "it computes nothing"),
@@ -66,13 +68,22 @@ def _packages(was: Packages | Unavailable, now: Packages | Unavailable) -> Itera
         yield from compared(f"package {name}", *found, YES, "other code")
 
 
-def _features(was: list[str] | Unavailable, now: list[str] | Unavailable) -> Iterator[Finding]:
-    if isinstance(was, Unavailable) or isinstance(now, Unavailable):
-        yield from compared("CPU features", was, now, UNKNOWN, "")
+def _processor(was: Definition, on: Host, now: Definition, here: Host) -> Iterator[Finding]:
+    """Compare the CPUs: under the profile `portable` libraries compute alike on different ones."""
+    is_portable = was.profile == now.profile == "portable"
+    decides: Answer = NO if is_portable else YES
+    reason = PORTABLE if is_portable else ""
+    why = reason or "libraries pick their kernels by it"
+    yield from compared("CPU model", on.cpu_model, here.cpu_model, decides, why)
+    why = reason or "as many threads, and sums are split among them"
+    yield from compared("CPUs", on.cpus, here.cpus, decides, why)
+    before, after = on.cpu_features, here.cpu_features
+    if isinstance(before, Unavailable) or isinstance(after, Unavailable):
+        yield from compared("CPU features", before, after, NO if is_portable else UNKNOWN, reason)
         return
-    lost, gained = sorted({*was} - {*now}), sorted({*now} - {*was})
-    why = "libraries pick their kernels by them"
-    yield from compared("CPU features", lost, gained, YES, why)
+    lost, gained = sorted({*before} - {*after}), sorted({*after} - {*before})
+    why = reason or "libraries pick their kernels by them"
+    yield from compared("CPU features", lost, gained, decides, why)
 
 
 def _knobs(
@@ -80,8 +91,8 @@ def _knobs(
 ) -> Iterator[Finding]:
     for knob in knobs.KNOBS:
         found = was.get(knob.name, "not set"), now.get(knob.name, "not set")
-        if knob.name == "REPRO_SEED" or found[0] == found[1]:
-            continue  # the seed has a line of its own
+        if knob.name in HAVE_LINES or found[0] == found[1]:
+            continue
         matters = has_gpu or not knob.gpu
         why = knob.why if matters else "only GPUs read it, and there is none"
         yield from compared(knob.name + suffix, *found, YES if matters else NO, why)

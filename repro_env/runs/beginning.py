@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 
-from repro_env import __version__, paths
+from repro_env import __version__, paths, settings
 from repro_env.errors import RecordError
 from repro_env.git import code
 from repro_env.knobs import variables
@@ -74,12 +74,14 @@ def _definition(
 ) -> Definition:
     command, hidden = redaction.redact(request.command, environ)
     names = {knob.name for knob in variables()}
+    profile, threads = settings.read_profile(environ)
     return Definition(
         command=[paths.to_text(word) for word in command],
         hidden=hidden,
         folder=paths.to_text(os.path.relpath(request.folder, request.top or top)),
         seed=int(environ["REPRO_SEED"]),
-        profile="repeatable",
+        profile=profile,
+        threads=threads,
         parameters={name: paths.to_text(text) for name, text in request.parameters.items()},
         variables={
             name: paths.to_text(text) for name, text in sorted(environ.items()) if name in names

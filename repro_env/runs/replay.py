@@ -16,6 +16,7 @@ from repro_env.errors import CommandError, RecordError
 from repro_env.records import compare, environment
 from repro_env.records.compare import Comparison
 from repro_env.records.definition import Code, Definition, Unavailable
+from repro_env.records.environment import PORTABLE
 from repro_env.records.finding import NO, UNKNOWN, Finding
 from repro_env.records.observation import Origin
 from repro_env.records.record import Record
@@ -71,7 +72,8 @@ def forecast(
         in_place: Whether with the code that is in the project's folder.
 
     Returns:
-        The differences that can change bits, or of which that can't be told.
+        The differences that can change bits, or of which that can't be told; and those between the
+        CPUs that can't, since the profile has libraries compute alike on both.
     """
     unknown = Unavailable("known when it has run")
     here = replace(
@@ -79,7 +81,13 @@ def forecast(
     )
     found = environment.compare(was.definition, was.observation.host, here, surroundings.host())
     code_found = _code_in_place(was, runs) if in_place else _code_not_kept(was)
-    return [one for one in (*code_found, *found) if one.can_change_bits != NO]
+    everything = (*code_found, *found)
+    return [one for one in everything if one.can_change_bits != NO or one.why == PORTABLE]
+
+
+def is_other(forecast: Sequence[Finding]) -> bool:
+    """Say whether something in a forecast can change bits, or nobody can tell."""
+    return any(one.can_change_bits != NO for one in forecast)
 
 
 def _code_in_place(was: Record, runs: Store) -> Iterator[Finding]:

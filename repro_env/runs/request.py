@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from repro_env import knobs, settings
+from repro_env import knobs, profile, settings
 from repro_env.errors import CommandError
 from repro_env.records.definition import Code
 from repro_env.records.observation import Origin
@@ -48,6 +48,8 @@ class Request(NamedTuple):
         parameters: What the command finds as `REPRO_PARAM_NAME`.
         reason: Why it is run.
         seed: `REPRO_SEED`, as a text; the environment's if None.
+        profile: `REPRO_PROFILE`, as a text; the environment's if None.
+        threads: `REPRO_THREADS`, as a text; the environment's if None.
         variables: The catalogue's variables, where they are to be as in another run.
         top: Of the copy that was checked out, where the folder is in one.
         code: What was checked out there.
@@ -62,6 +64,8 @@ class Request(NamedTuple):
     parameters: Mapping[str, str] = {}
     reason: str = ""
     seed: str | None = None
+    profile: str | None = None
+    threads: str | None = None
     variables: Mapping[str, str] | None = None
     top: Path | None = None
     code: Code | None = None
@@ -82,8 +86,8 @@ def environ_of(request: Request, environ: Mapping[str, str]) -> dict[str, str]:
     """
     _check(request.parameters, environ)
     if request.variables is None:
-        seed = {} if request.seed is None else {"REPRO_SEED": request.seed}
-        wanted = {**knobs.image_variables(), **environ, **seed}
+        ours = _without_profile(request, environ)
+        wanted = {**knobs.image_variables(), **ours, **_asked(request)}
     else:
         names = {knob.name for knob in knobs.variables()}
         kept = {name: value for name, value in environ.items() if name not in names}
@@ -94,11 +98,47 @@ def environ_of(request: Request, environ: Mapping[str, str]) -> dict[str, str]:
         wanted.update(request.trial.variables)
     settings.check(wanted)
     settings.is_disabled(wanted)
+    wanted.update(_of_profile(wanted))
     kept = {name: value for name, value in wanted.items() if not name.startswith(PARAMETER)}
     handed = {PARAMETER + name: value for name, value in request.parameters.items()}
     if request.top is not None:  # git must not find the project around the copy
         handed["GIT_CEILING_DIRECTORIES"] = str(request.top.parent)
     return {**kept, **handed}
+
+
+def _asked(request: Request) -> dict[str, str]:
+    """Return the settings that were asked for by options."""
+    asked = {
+        "REPRO_SEED": request.seed,
+        "REPRO_PROFILE": request.profile,
+        "REPRO_THREADS": request.threads,
+    }
+    return {name: text for name, text in asked.items() if text is not None}
+
+
+def _without_profile(request: Request, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return our environment without what its own profile has set, where another is asked for."""
+    name, threads = settings.read_profile(environ)
+    if request.profile is None and request.threads is None:
+        return dict(environ)
+    taken = set(profile.variables(threads) if name == "portable" else ())
+    if request.profile == "repeatable":
+        taken.add("REPRO_THREADS")
+    return {name: text for name, text in environ.items() if name not in taken}
+
+
+def _of_profile(wanted: Mapping[str, str]) -> dict[str, str]:
+    """Return what the profile sets: Pythons without the hook, and other programs, have it too.
+
+    Raises:
+        SettingError: It can't be kept on this machine, or a variable says otherwise.
+    """
+    name, threads = settings.read_profile(wanted)
+    if name != "portable":
+        return {}
+    profile.check_cpu()
+    profile.check(wanted, threads)
+    return {**profile.variables(threads), "REPRO_THREADS": str(threads)}
 
 
 def program(command: Sequence[str]) -> list[str]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from repro_env import knobs
+from repro_env import knobs, settings
 from repro_env.errors import CommandError
 from repro_env.verification import kernel, variations
 from repro_env.verification.variations import Variation
@@ -59,7 +59,14 @@ def _of_addresses(_: Mapping[str, str]) -> str:
     return kernel.refusal(kernel.turn_layout)
 
 
+def _of_threads(environ: Mapping[str, str]) -> str:
+    is_portable = settings.read_profile(environ)[0] == "portable"
+    return "the profile portable fixes it" if is_portable else ""
+
+
 def _of_processor(environ: Mapping[str, str]) -> str:
+    if _of_threads(environ):
+        return _of_threads(environ)
     known = " or ".join(flag for flag, _ in variations.LEVELS)
     found = variations.levels(environ)
     return "" if found else f"the CPU has no {known} that is still in use"
@@ -149,12 +156,13 @@ FACTORS = (
         limits="programs that set the number themselves",
         must_not_matter=False,
         vary=variations.threads,
+        refusal=_of_threads,
     ),
     Factor(
         name="cpu",
         what="the instructions of the CPU",
         how=f"a lesser CPU in {', '.join(variations.PROCESSOR)}",
-        limits="TensorFlow's own kernels, and loops of NumPy under names of other versions",
+        limits="TensorFlow's own kernels",
         must_not_matter=False,
         vary=variations.processor,
         refusal=_of_processor,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from repro_env.content.verdict import DIFFERENT
 from repro_env.records.definition import Unavailable
+from repro_env.runs.request import environ_of
 from repro_env.runs.store import Store
 from repro_env.verification import agreement, bisection, closer, factors, remarks, words
 from repro_env.verification.agreement import Agreement, Evidence
@@ -69,7 +71,8 @@ class Inquiry:
         self._say = say
         self.judged: list[Judged] = []
         self.notes: list[str] = []
-        reasons = {name: factors.unavailable(name) for name in asked.vary}
+        self._environ = environ_of(subject.request, os.environ)
+        reasons = {name: factors.unavailable(name, self._environ) for name in asked.vary}
         self.not_varied = [NotVaried(name, why) for name, why in reasons.items() if why]
         self.varied = [name for name, why in reasons.items() if not why]
 
@@ -111,7 +114,7 @@ class Inquiry:
         return Wanted(
             name=name,
             varied=varied,
-            variation=factors.variation(varied, number),
+            variation=factors.variation(varied, number, self._environ),
             plan={"steps": self._asked.steps, **plan},
             timeout_s=self._asked.timeout_s,
         )

@@ -39,7 +39,9 @@ PROCESSOR = (
     "NPY_DISABLE_CPU_FEATURES",
     "OPENBLAS_CORETYPE",
     "MKL_CBWR",
+    "MKL_VML_DEBUG_CPU_TYPE",
 )
+WIDE = next(one.portable for one in CPU_KNOBS if one.name == "NPY_DISABLE_CPU_FEATURES")
 # What a CPU must have, and what makes the libraries do without it.
 LEVELS: tuple[tuple[str, dict[str, str]], ...] = (
     ("avx512f", {one.name: one.portable or "" for one in CPU_KNOBS if one.name in PROCESSOR}),
@@ -48,9 +50,10 @@ LEVELS: tuple[tuple[str, dict[str, str]], ...] = (
         {
             "ATEN_CPU_CAPABILITY": "default",
             "ONEDNN_MAX_CPU_ISA": "SSE41",
-            "NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3",
+            "NPY_DISABLE_CPU_FEATURES": f"{WIDE} X86_V3 AVX2 FMA3",
             "OPENBLAS_CORETYPE": "Nehalem",
             "MKL_CBWR": "COMPATIBLE",
+            "MKL_VML_DEBUG_CPU_TYPE": "0",
         },
     ),
 )

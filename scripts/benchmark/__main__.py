@@ -19,6 +19,7 @@ from benchmark.engine import PROJECT, describe_machine
 from benchmark.errors import BenchmarkError
 from benchmark.install import measure_install
 from benchmark.markdown import Report, replaced
+from benchmark.portable import measure_knobs, measure_portable
 from benchmark.records import measure_digest, measure_record
 from benchmark.seeders import measure_seeding
 from benchmark.size import measure_size
@@ -40,6 +41,8 @@ OF_ONE: Mapping[str, Callable[[Stack], Report]] = {
     "steps": measure_steps,
     "up": measure_up,
     "size": measure_size,
+    "portable": measure_portable,
+    "knobs": measure_knobs,
     "install": measure_install,
     "build": measure_build,
 }

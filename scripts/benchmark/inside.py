@@ -20,6 +20,7 @@ from benchmark.turns import take_turns
 
 BLOCK = 1000
 BARE = ["--", sys.executable, "-c", "pass"]
+NOTHING: Mapping[str, str] = {}
 
 
 def time_starts(environment: str, with_hook: str, without: str, runs: int) -> None:
@@ -97,11 +98,12 @@ def time_steps(pairs: int, blocks: int, steps: int) -> None:
         blocks: of each process, whose median counts; one more before is to warm up.
         steps: of a block, whose mean counts.
     """
+    training = ["benchmark.training"]
     told: tuple[list[float], list[float]] = ([], [])
     for _ in range(pairs):
-        with tempfile.TemporaryDirectory() as folder, Loop({}) as plain:
+        with tempfile.TemporaryDirectory() as folder, Loop(training, {}) as plain:
             Path(folder, "plan.json").write_text('{"steps": true}')
-            with Loop({"REPRO_TRACE": folder}) as ours:
+            with Loop(training, {"REPRO_TRACE": folder}) as ours:
                 turns = partial(ours.seconds, steps), partial(plain.seconds, steps)
                 sides = take_turns(*turns, blocks, warm_up=1)
             check_followed(Path(folder), (blocks + 1) * steps)
@@ -111,15 +113,16 @@ def time_steps(pairs: int, blocks: int, steps: int) -> None:
 
 
 class Loop:
-    """A training in a process of its own, which takes steps on demand.
+    """A process that works on demand: it reads what to do, and prints the seconds one took.
 
     Args:
+        words: its module, and that one's arguments.
         variables: what its environment has beyond ours.
     """
 
-    def __init__(self, variables: Mapping[str, str]) -> None:
+    def __init__(self, words: Sequence[str], variables: Mapping[str, str]) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmark.training"],
+            [sys.executable, "-m", *words],
             env={**os.environ, **variables},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -133,11 +136,11 @@ class Loop:
     def __exit__(self, *_: object) -> None:
         self._process.communicate()
 
-    def seconds(self, steps: int) -> float:
-        """Return how long one step took, in the mean over this many."""
+    def seconds(self, asked: object) -> float:
+        """Return how long one took of what is asked for."""
         assert self._process.stdin
         assert self._process.stdout
-        self._process.stdin.write(f"{steps}\n")
+        self._process.stdin.write(f"{asked}\n")
         return float(self._process.stdout.readline())
 
 
@@ -225,11 +228,17 @@ def start_seconds(python: str, code: str) -> float:
     return process_seconds([python, "-c", code])
 
 
-def process_seconds(command: Sequence[str]) -> float:
-    """Return how long one process took, from its spawning to its end; it says nothing."""
+def process_seconds(command: Sequence[str], variables: Mapping[str, str] = NOTHING) -> float:
+    """Return how long one process took, from its spawning to its end; it says nothing.
+
+    Args:
+        command: its words.
+        variables: what its environment has beyond ours.
+    """
     silent = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_WRONLY, 0) for fd in (1, 2)]
+    environment = {**os.environ, **variables}
     began = time.perf_counter()
-    process = os.posix_spawnp(command[0], [*command], os.environ, file_actions=silent)
+    process = os.posix_spawnp(command[0], [*command], environment, file_actions=silent)
     _, status = os.waitpid(process, 0)
     seconds = time.perf_counter() - began
     if status:

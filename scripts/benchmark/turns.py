@@ -1,4 +1,4 @@
-"""Two sides that take turns, and how sure their ratio is."""
+"""Sides that take turns, and how sure the ratio of two is."""
 
 from __future__ import annotations
 
@@ -55,10 +55,25 @@ def take_turns(
         runs: how many times each side is counted.
         warm_up: how many times each runs before that, uncounted.
     """
-    seconds: tuple[list[float], list[float]] = ([], [])
+    ours_s, plain_s = in_turns([ours, plain], runs, warm_up)
+    return ours_s, plain_s
+
+
+def in_turns(
+    sides: Sequence[Callable[[], float]], runs: int, warm_up: int = 0
+) -> list[list[float]]:
+    """Return the seconds of any number of sides; their order is turned round each time.
+
+    Args:
+        sides: each runs once and returns its seconds.
+        runs: how many times each side is counted.
+        warm_up: how many times each runs before that, uncounted.
+    """
+    seconds: list[list[float]] = [[] for _ in sides]
+    order = range(len(sides))
     for run in range(-warm_up, runs):
-        for side in (0, 1) if run % 2 else (1, 0):
-            took = (ours, plain)[side]()
+        for side in order if run % 2 else reversed(order):
+            took = sides[side]()
             if run >= 0:
                 seconds[side].append(took)
     return seconds
