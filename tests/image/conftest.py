@@ -182,6 +182,17 @@ def _copy_sources(folder: Path) -> None:
 
 
 @pytest.fixture(scope="session")
+def emulator() -> str:
+    """Where there is a qemu-x86_64 that can be mounted into a container."""
+    found = subprocess.run(
+        ["scripts/qemu"], cwd=PROJECT, capture_output=True, text=True, check=False
+    )
+    if found.returncode:
+        cannot_run(found.stderr)
+    return found.stdout.strip()
+
+
+@pytest.fixture(scope="session")
 def stack(make_lasting_stack: MakeStack) -> Stack:
     """Both services, up, for a project that belongs to uid 1000, as most do."""
     stack = make_lasting_stack()

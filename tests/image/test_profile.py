@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from repro_env import knobs, profile
-from tests.image.conftest import IMAGE, MakeStack, Stack, any_stack, cannot_run
+from tests.image.conftest import IMAGE, MakeStack, Stack, any_stack
 from tests.image.test_doors import DOORS, docker_run, parse
 
 pytestmark = any_stack
@@ -69,11 +68,10 @@ def test_a_run_in_a_service_is_recorded_with_it(portable: Stack) -> None:
 
 
 @pytest.mark.parametrize(("cpu", "status"), [("Nehalem", 2), ("SandyBridge", 2), ("Haswell", 0)])
-def test_a_cpu_without_avx2_is_refused_with_a_sentence(cpu: str, status: int) -> None:
-    found = shutil.which("qemu-x86_64-static")
-    if found is None:
-        cannot_run("there is no qemu-x86_64-static: apt-get install qemu-user-static")
-    container = ["docker", "run", "--rm", "--network", "none", "-v", f"{found}:/qemu:ro"]
+def test_a_cpu_without_avx2_is_refused_with_a_sentence(
+    emulator: str, cpu: str, status: int
+) -> None:
+    container = ["docker", "run", "--rm", "--network", "none", "-v", f"{emulator}:/qemu:ro"]
     asked = ["-e", "REPRO_PROFILE=portable", "--entrypoint", "/qemu", IMAGE, "-cpu", cpu]
 
     done = subprocess.run(

@@ -1,0 +1,148 @@
+"""The questions, asked of a `docker` whose containers are a few lines of Python."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from processors.comparison import Verdict
+from processors.errors import PortabilityError
+from processors.questions import Answer, ask_cpus, ask_knobs, ask_threads, judge_all
+from processors.runs import HERE, Place, Runner
+
+# What it gives: `mkl` follows the CPU unless MKL_CBWR or the profile is set, `blas` the number of
+# CPUs unless OPENBLAS_NUM_THREADS or the profile is, `sum` the number of threads, `int` nothing.
+ENGINE = """
+import json, os, sys
+words = sys.argv[1:]
+env = dict(w[6:].split("=", 1) for w in words if w.startswith("--env="))
+cpus = next((w.split("=")[1] for w in words if w.startswith("--cpuset-cpus")), "all")
+cpu = words[words.index("-cpu") + 1] if "-cpu" in words else "native"
+if words[-2:-1] == ["-c"]:
+    print("/opt/venv/lib/python3.9/site-packages/repro_env")
+elif any(w.endswith(".py") for w in words):
+    if os.environ.get("BROKEN_TRAINING"):
+        sys.exit("no digits")
+    print("loading\\nepoch 1 loss 0.5\\ndigest", os.environ.get("TRAINING", "abc"))
+elif os.environ.get("BROKEN"):
+    sys.exit("no NumPy")
+elif os.environ.get("SLOW"):
+    sys.exit(124)
+else:
+    on = env["REPRO_PROFILE"] == "portable"
+    given = {
+        "mkl": "" if on or "MKL_CBWR" in env else cpu,
+        "blas": "" if on or "OPENBLAS_NUM_THREADS" in env else cpus,
+        "sum": env.get("REPRO_THREADS", ""),
+        "int": "",
+    }
+    for name, digest in given.items():
+        print(json.dumps({"operation": name, "group": "numpy: all", "digest": "d" + digest}))
+"""
+
+
+@pytest.fixture(autouse=True)
+def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "docker"
+    path.write_text(f"#!{sys.executable}\n{ENGINE}")
+    path.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+
+
+def runner(trainings: bool = False) -> Runner:
+    return Runner("torch", Path("/nowhere/qemu"), trainings=trainings)
+
+
+def two_cpus() -> None:
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("this machine has one CPU alone")
+
+
+def test_other_cpus_are_asked_with_the_profile_and_without_it() -> None:
+    answer = ask_cpus(runner(trainings=True), ["EPYC", "Haswell"])
+
+    assert list(answer.within) == [HERE, "EPYC", "Haswell"]
+    assert judge_all([answer]) == Verdict(
+        0,
+        "portable: 4 operations and 1 training have the same bits on 3 CPUs;"
+        " without the profile 1 differ",
+    )
+    assert (
+        "| numpy: all | 4 | same | same | 1 |\n| trainings | 1 | same | same | 0 |" in answer.text
+    )
+
+
+def test_each_number_of_threads_has_its_own_bits_and_keeps_them() -> None:
+    two_cpus()
+
+    answer = ask_threads(runner(), [1, 4], "EPYC")
+
+    assert list(answer.within) == ["1 CPU", "2 CPUs", "all CPUs", "EPYC"]
+    here = answer.within["1 CPU"]
+    assert here["sum, 1 threads"].digest != here["sum, 4 threads"].digest
+    assert judge_all([answer], "sets of CPUs") == Verdict(
+        0,
+        "portable: 8 operations have the same bits on 4 sets of CPUs; without the profile 1 differ",
+    )
+
+
+def test_one_cpu_alone_can_not_be_asked_for_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
+
+    with pytest.raises(PortabilityError, match="one CPU alone"):
+        ask_threads(runner(), [1], "EPYC")
+
+
+def test_a_knob_is_needed_where_something_differs_without_it() -> None:
+    two_cpus()
+
+    text, verdict = ask_knobs(runner(), ["EPYC"])
+
+    assert verdict.status == 0
+    assert verdict.words.startswith(
+        "needed on these 3 CPUs: OPENBLAS_NUM_THREADS, MKL_CBWR; not needed on them: "
+    )
+    assert "| nothing is left out | 0 |  |\n" in text
+    assert "| without `MKL_CBWR` | 1 | numpy: all (1) |\n" in text
+    assert "| without `ATEN_CPU_CAPABILITY` | 0 |  |\n" in text
+    assert "| `MKL_CBWR=AVX2` | 0 |  |\n" in text
+
+
+def test_a_training_that_ends_otherwise_is_no_digest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BROKEN_TRAINING", "1")
+
+    found = runner(trainings=True).run(Place(), {"REPRO_PROFILE": "portable"})
+
+    assert found["digits_torch.py"] == ("trainings", "", "status 1 no digits")
+
+
+def test_what_a_training_prints_counts_and_not_only_its_digest() -> None:
+    found = runner(trainings=True).run(Place(), {"REPRO_PROFILE": "portable"})
+
+    assert found["digits_torch.py"].digest == "epoch 1 loss 0.5\ndigest abc"
+
+
+@pytest.mark.parametrize(
+    ("variable", "message"),
+    [
+        pytest.param("BROKEN", "ended with status 1 on EPYC", id="it ends"),
+        pytest.param("SLOW", "took more than .* on EPYC", id="it does not"),
+    ],
+)
+def test_a_program_that_does_not_run_can_not_be_asked(
+    variable: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "1")
+
+    with pytest.raises(PortabilityError, match=message):
+        runner().run(Place("EPYC"), {"REPRO_PROFILE": "portable"})
+
+
+def test_stacks_are_judged_together() -> None:
+    answer = ask_cpus(runner(), ["EPYC"])
+
+    both = judge_all([answer, Answer("tf", answer.within, answer.without, "")])
+
+    assert both.words.startswith("portable: 8 operations have the same bits on 2 CPUs; ")
