@@ -1,0 +1,139 @@
+"""The command, called by `scripts/portability`, which says what there is to ask.
+
+Exit status: 0 the same, 1 different or nothing proved, 2 it can't be asked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+
+from benchmark.engine import PROJECT, describe_machine
+from benchmark.errors import BenchmarkError
+from benchmark.markdown import replaced
+from images.errors import ImageError
+
+from processors.comparison import Verdict
+from processors.emulator import check_models, find_emulator, shown_version
+from processors.errors import PortabilityError
+from processors.questions import Answer, ask_cpus, ask_knobs, ask_threads, judge_all
+from processors.runs import Runner
+
+PAGE = PROJECT / "docs/portability.md"
+CPUS = ("Haswell-noTSX", "EPYC", "EPYC-Rome")  # an Intel and two generations of AMD, with AVX2
+QUICK = (  # of each library, what other CPUs compute otherwise without the profile, and what not
+    "matmul",
+    "softmax",
+    "conv2d of full blocks",
+    "exp",
+    "sqrt",
+    "solve",
+    "LSTM",
+    "normal",
+    "argsort",
+    "Adam",
+)
+THREADS = range(1, 1025)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Ask what is asked, print the tables and the verdict, and return the status."""
+    asked = _parser().parse_args(arguments)
+    emulator = find_emulator()
+    cpus = asked.cpu or (CPUS[:1] if asked.quick or asked.knobs else CPUS)
+    check_models(emulator, cpus)
+    operations = asked.operation or (QUICK if asked.quick else ())
+    whole = not operations and not asked.knobs and not asked.threads
+    runners = [Runner(stack, emulator, operations, trainings=whole) for stack in asked.stack]
+    about = f"{describe_machine(runners[0].image)}; QEMU {shown_version(emulator)}.\n\n"
+    if asked.knobs:
+        asks = {runner.stack: ask_knobs(runner, cpus) for runner in runners}
+        texts = {stack: text for stack, (text, _) in asks.items()}
+        verdict = Verdict(
+            max(each.status for _, each in asks.values()),
+            "; ".join(f"{stack}: {each.words}" for stack, (_, each) in asks.items()),
+        )
+        _tell("knobs", texts, verdict, about, asked.json, asked.write, [])
+        return verdict.status
+    if asked.threads:
+        answers = [ask_threads(runner, asked.threads, cpus[0]) for runner in runners]
+        verdict = judge_all(answers, "sets of CPUs")
+    else:
+        answers = [ask_cpus(runner, cpus) for runner in runners]
+        verdict = judge_all(answers)
+    texts = {answer.stack: answer.text for answer in answers}
+    kind = "threads" if asked.threads else "cpus"
+    _tell(kind, texts, verdict, about, asked.json, asked.write, answers)
+    return verdict.status
+
+
+def _tell(
+    kind: str,
+    texts: dict[str, str],
+    verdict: Verdict,
+    about: str,
+    as_json: bool,
+    write: bool,
+    answers: Sequence[Answer],
+) -> None:
+    """Print, and write where that is asked for."""
+    if as_json:
+        told = {
+            "verdict": verdict.words,
+            "status": verdict.status,
+            "machine": about.strip(),
+            "stacks": {answer.stack: _plain(answer) for answer in answers} or texts,
+        }
+        print(json.dumps(told, indent=2))
+        print(verdict.words, file=sys.stderr)
+    for stack, text in texts.items():
+        if write:
+            page = replaced(PAGE.read_text(), f"{kind} {stack}", about + text)
+            PAGE.write_text(page)
+        if not as_json:
+            print(f"## {kind} {stack}\n\n{about}{text}")
+    if not as_json:
+        print(verdict.words)
+
+
+def _plain(answer: Answer) -> dict[str, object]:
+    return {
+        side: {
+            place: {name: outcome._asdict() for name, outcome in outcomes.items()}
+            for place, outcomes in places.items()
+        }
+        for side, places in (("with", answer.within), ("without", answer.without))
+    }
+
+
+def _counts(text: str) -> list[int]:
+    counts = [int(each) if each.isdecimal() else 0 for each in text.split(",")]
+    if not all(count in THREADS for count in counts):
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of whole numbers in 1..1024")
+    return counts
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="scripts/portability")
+    parser.add_argument("--stack", action="append", required=True)
+    parser.add_argument("--cpu", action="append")
+    parser.add_argument("--threads", type=_counts)
+    parser.add_argument("--operation", action="append")
+    for flag in ("--knobs", "--quick", "--json", "--write"):
+        parser.add_argument(flag, action="store_true")
+    return parser
+
+
+def run(ask: Callable[[], int]) -> int:
+    """Return the status of the command, with a line for what can't be asked."""
+    try:
+        return ask()
+    except (PortabilityError, BenchmarkError, ImageError) as error:
+        sys.stderr.write(error.describe())
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(run(lambda: main(sys.argv[1:])))

@@ -1,0 +1,1 @@
+"""The operations whose bits are compared, in the image, in one process of one CPU."""
