@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from repro_env import unportable
 from repro_env.probe import Gpu, Machine
 from repro_env.verdicts import OK, UNKNOWN, WRONG
 
@@ -51,7 +52,7 @@ def of(
     if seen:
         found += [_seeds(seen[0]), *_unseeded(seen), *_gpus(seen, machine)]
         found += [*_shared_memory(seen, machine), _threads(seen, machine)]
-        found += [*_precision(seen[0]), *_blas(seen[0])]
+        found += [*_precision(seen[0]), *_blas(seen[0]), *_portability(seen)]
     return [*found, *_interpreters(interpreters)]
 
 
@@ -184,7 +185,18 @@ def _threads(reports: Sequence[Report], machine: Machine) -> Note:
         f"{name} {count or 'as many as there are CPUs'}" for name, count in used.items()
     )
     text = f"{machine.cpus:g} CPUs may be used" + (f", threads: {each}" if each else "")
+    fixed = next((one["profile"][1] for one in reports if one["profile"][1]), 0)
+    if fixed:
+        return Note("threads", f"{text}; the profile portable fixes {fixed}, on whatever machine")
     return Note("threads", f"{text}; with another number of threads the same run has other bits")
+
+
+def _portability(reports: Sequence[Report]) -> list[Note]:
+    """Name what the profile `portable` can't keep of what is loaded."""
+    libraries = {name: text for one in reports for name, text in one["libraries"].items()}
+    if not any(one["profile"][0] == "portable" for one in reports):
+        return []
+    return [Note("portability", known.text) for known in unportable.of(libraries)]
 
 
 def _precision(report: Report) -> list[Note]:

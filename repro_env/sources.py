@@ -61,6 +61,11 @@ SOURCES = (
         "https://www.tensorflow.org/api_docs/python/tf/config/experimental/enable_op_determinism",
     ),
     Source(
+        "`torch.linalg.lstsq` in PyTorch 2.0, which reads memory that was never set",
+        "Give it a driver: `driver='gels'` repeats.",
+        "https://github.com/pytorch/pytorch/pull/187436",
+    ),
+    Source(
         "How many workers a DataLoader has",
         "Keep `num_workers`: with another number the same seed gives other samples.",
         "https://docs.pytorch.org/docs/stable/notes/randomness.html#dataloader",

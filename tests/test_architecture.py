@@ -31,6 +31,7 @@ LAYERS = {
     "portable": 1,
     "sources": 1,
     "streams": 1,
+    "unportable": 1,
     "words": 1,
     "content.arrays": 2,
     "content.tables": 2,

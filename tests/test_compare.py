@@ -358,12 +358,19 @@ def test_other_files_of_other_names_are_not() -> None:
 PROCESSOR = ("CPU model", "CPUs", "CPU features")
 
 
-def of_another_cpu(profiles: tuple[str, str], threads: tuple[int, int]) -> dict[str, str]:
+def of_another_cpu(
+    profiles: tuple[str, str], threads: tuple[int, int], libraries: dict[str, str] | None = None
+) -> dict[str, str]:
     """What of another CPU can change bits, between two records of these profiles."""
 
     def of(number: int) -> Record:
         fields = {"profile": profiles[number], "threads": threads[number]}
-        return changed(lambda p: p["definition"].update(fields))
+
+        def change(plain: Any) -> None:
+            plain["definition"].update(fields)
+            main(plain).update(libraries=libraries or {})
+
+        return changed(change)
 
     was, now = of(0), of(1)
     other = msgspec.structs.replace(
@@ -399,3 +406,20 @@ def test_another_number_of_threads_matters_under_portable() -> None:
     found = of_another_cpu(("portable", "portable"), (4, 2))
 
     assert found == {**dict.fromkeys(PROCESSOR, "no"), "threads": "yes"}
+
+
+@pytest.mark.parametrize(
+    ("libraries", "decides"),
+    [
+        pytest.param({"tensorflow": "2.9.3"}, "unknown", id="has functions that no knob reaches"),
+        pytest.param({"torch": "2.0.1+cu117"}, "no", id="lstsq, which does not even repeat"),
+        pytest.param({"torch": "2.15.0", "numpy": "2.4.6"}, "no", id="no such function"),
+        pytest.param({"tensorflow": "2.90.1"}, "no", id="a version that nobody measured"),
+    ],
+)
+def test_what_no_knob_reaches_makes_another_cpu_unknown(
+    libraries: dict[str, str], decides: str
+) -> None:
+    found = of_another_cpu(("portable", "portable"), (4, 4), libraries)
+
+    assert found == {"CPU model": decides, "CPU features": decides, "CPUs": "no"}

@@ -193,3 +193,30 @@ def test_a_share_of_the_cpus_is_said_beside_the_threads() -> None:
         "1.5 CPUs may be used, threads: PyTorch 4; "
         "with another number of threads the same run has other bits"
     )
+
+
+@pytest.mark.parametrize(
+    ("profile", "libraries", "named"),
+    [
+        (["portable", 1], {"tensorflow": "2.9.3"}, ["tensorflow 2.9, float32", "softmax"]),
+        (["portable", 1], {"torch": "2.0.1"}, ["lstsq"]),
+        (["portable", 1], {"torch": "2.15.0"}, []),
+        (["repeatable", 0], {"tensorflow": "2.9.3"}, []),
+    ],
+)
+def test_the_doctor_names_what_no_knob_reaches(
+    profile: list[Any], libraries: dict[str, str], named: list[str]
+) -> None:
+    seen = report(profile=profile, libraries=libraries)
+
+    notes = of([seen], Machine((), 2, None), 0, {}, {})
+
+    said = [note for note in notes if note.about == "portability"]
+    assert bool(said) == bool(named)
+    assert all(word in said[0].text and not said[0].advice for word in named)
+
+
+def test_the_doctor_says_that_the_profile_fixes_the_threads() -> None:
+    notes = of([report(profile=["portable", 3])], Machine((), 2, None), 0, {}, {})
+
+    assert any("the profile portable fixes 3, on whatever machine" in one.text for one in notes)

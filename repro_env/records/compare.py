@@ -43,7 +43,11 @@ def runs(was: Record, now: Record) -> Comparison:
         *code(was.definition, now.definition),
         *_inputs(was, now),
         *environment.compare(
-            was.definition, was.observation.host, now.definition, now.observation.host
+            was.definition,
+            was.observation.host,
+            now.definition,
+            now.observation.host,
+            environment.libraries(was.observation.processes),
         ),
         *environment.processes(was.observation.processes, now.observation.processes),
         *outputs,

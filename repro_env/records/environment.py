@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from repro_env import knobs
+from repro_env import knobs, unportable
 from repro_env.records.definition import Definition, Packages, Unavailable
 from repro_env.records.finding import NO, UNKNOWN, YES, Answer, Finding, compared
 from repro_env.records.observation import Host, Process, main_of
+from repro_env.unportable import Unportable
 
 PORTABLE = "the profile portable has libraries compute alike on all CPUs with AVX2"
 HAVE_LINES = ("REPRO_SEED", "REPRO_PROFILE", "REPRO_THREADS")  # of their own
 
 
-def compare(was: Definition, on: Host, now: Definition, here: Host) -> Iterator[Finding]:
+def compare(
+    was: Definition, on: Host, now: Definition, here: Host, libraries: Mapping[str, str]
+) -> Iterator[Finding]:
     """Compare what decides bits apart from code and inputs, as far as it is known beforehand.
 
     Args:
@@ -21,6 +24,7 @@ def compare(was: Definition, on: Host, now: Definition, here: Host) -> Iterator[
         on: Its machine.
         now: The second run's definition.
         here: Its machine.
+        libraries: The frameworks that the first run's processes had loaded, with their versions.
     """
     for what, of_definition, why in _OF_DEFINITION:
         yield from compared(what, of_definition(was), of_definition(now), YES, why)
@@ -28,7 +32,9 @@ def compare(was: Definition, on: Host, now: Definition, here: Host) -> Iterator[
     yield from _packages(was.packages, now.packages)
     for what, of_host, decides, why in _OF_HOST:
         yield from compared(what, of_host(on), of_host(here), decides, why)
-    yield from _processor(was, on, now, here)
+    is_portable = was.profile == now.profile == "portable"
+    exceptions = [one for one in unportable.of(libraries) if one.repeats]
+    yield from _processor(on, here, exceptions if is_portable else None)
     has_gpu = bool(on.gpus) or bool(here.gpus)
     yield from _knobs("", was.variables, now.variables, has_gpu)
     if not isinstance(was.knobs, Unavailable) and not isinstance(now.knobs, Unavailable):
@@ -68,18 +74,25 @@ def _packages(was: Packages | Unavailable, now: Packages | Unavailable) -> Itera
         yield from compared(f"package {name}", *found, YES, "other code")
 
 
-def _processor(was: Definition, on: Host, now: Definition, here: Host) -> Iterator[Finding]:
-    """Compare the CPUs: under the profile `portable` libraries compute alike on different ones."""
-    is_portable = was.profile == now.profile == "portable"
-    decides: Answer = NO if is_portable else YES
-    reason = PORTABLE if is_portable else ""
+def _processor(on: Host, here: Host, exceptions: Sequence[Unportable] | None) -> Iterator[Finding]:
+    """Compare the CPUs.
+
+    Args:
+        on: The first run's machine.
+        here: The second run's.
+        exceptions: What does not compute alike on different CPUs under the profile `portable`;
+            None under another profile.
+    """
+    decides: Answer = YES if exceptions is None else UNKNOWN if exceptions else NO
+    reason = "" if exceptions is None else "; ".join([PORTABLE, *(one.text for one in exceptions)])
     why = reason or "libraries pick their kernels by it"
     yield from compared("CPU model", on.cpu_model, here.cpu_model, decides, why)
-    why = reason or "as many threads, and sums are split among them"
-    yield from compared("CPUs", on.cpus, here.cpus, decides, why)
+    why = PORTABLE if reason else "as many threads, and sums are split among them"
+    yield from compared("CPUs", on.cpus, here.cpus, YES if exceptions is None else NO, why)
     before, after = on.cpu_features, here.cpu_features
     if isinstance(before, Unavailable) or isinstance(after, Unavailable):
-        yield from compared("CPU features", before, after, NO if is_portable else UNKNOWN, reason)
+        decides = UNKNOWN if decides == YES else decides
+        yield from compared("CPU features", before, after, decides, reason)
         return
     lost, gained = sorted({*before} - {*after}), sorted({*after} - {*before})
     why = reason or "libraries pick their kernels by them"
@@ -96,6 +109,11 @@ def _knobs(
         matters = has_gpu or not knob.gpu
         why = knob.why if matters else "only GPUs read it, and there is none"
         yield from compared(knob.name + suffix, *found, YES if matters else NO, why)
+
+
+def libraries(found: Sequence[Process]) -> dict[str, str]:
+    """Return the frameworks that processes had loaded, with their versions."""
+    return {name: version for one in found for name, version in one.libraries.items()}
 
 
 def processes(was: Sequence[Process], now: Sequence[Process]) -> Iterator[Finding]:

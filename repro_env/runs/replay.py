@@ -79,7 +79,10 @@ def forecast(
     here = replace(
         was.definition, image=surroundings.image(environ), packages=unknown, knobs=unknown
     )
-    found = environment.compare(was.definition, was.observation.host, here, surroundings.host())
+    libraries = environment.libraries(was.observation.processes)
+    found = environment.compare(
+        was.definition, was.observation.host, here, surroundings.host(), libraries
+    )
     code_found = _code_in_place(was, runs) if in_place else _code_not_kept(was)
     everything = (*code_found, *found)
     return [one for one in everything if one.can_change_bits != NO or one.why == PORTABLE]

@@ -1,0 +1,82 @@
+"""The operations that no knob of the profile `portable` reaches, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+
+class Unportable(NamedTuple):
+    """Operations that give other bits on other CPUs, whatever is set.
+
+    Args:
+        library: Whose.
+        version: The one that was measured, as its version begins; others may differ.
+        types: Of which numbers.
+        operations: Their names.
+        why: What makes them differ.
+        source: Where that is to be read.
+        repeats: Whether they do on one CPU at least.
+    """
+
+    library: str
+    version: str
+    types: tuple[str, ...]
+    operations: tuple[str, ...]
+    why: str
+    source: str
+    repeats: bool = True
+
+    @property
+    def text(self) -> str:
+        """All of it as a sentence."""
+        of = f"{self.library} {self.version}, {' and '.join(self.types)}"
+        return f"not portable in {of}: {', '.join(self.operations)}: {self.why}"
+
+
+UNPORTABLE = (
+    Unportable(
+        library="tensorflow",
+        version="2.9",
+        types=("float32",),
+        operations=(
+            "LayerNormalization",
+            "MultiHeadAttention",
+            "acos",
+            "asin",
+            "atan",
+            "atanh",
+            "eigh",
+            "log",
+            "log1p",
+            "reciprocal",
+            "reduce_logsumexp",
+            "rsqrt",
+            "sigmoid_cross_entropy",
+            "softmax",
+            "tan",
+        ),
+        why="made of the CPU's approximate reciprocals, whose bits are each maker's own",
+        source="https://gitlab.com/libeigen/eigen/-/blob/master/Eigen/src/Core/arch/AVX/PacketMath.h",
+    ),
+    Unportable(
+        library="torch",
+        version="2.0",
+        types=("float32", "float64"),
+        operations=("lstsq",),
+        why="its default driver reads memory that was never set, so it does not even repeat",
+        source="https://github.com/pytorch/pytorch/pull/187436",
+        repeats=False,
+    ),
+)
+
+
+def of(libraries: Mapping[str, str]) -> Iterator[Unportable]:
+    """Yield what is known of these libraries.
+
+    Args:
+        libraries: The version of each, by its name.
+    """
+    for known in UNPORTABLE:
+        if f"{libraries.get(known.library, '')}.".startswith(f"{known.version}."):
+            yield known
