@@ -71,6 +71,21 @@ UNPORTABLE = (
 )
 
 
+def reason(operation: str, libraries: Mapping[str, str]) -> str:
+    """Return why an operation is known not to be portable; empty where it should be.
+
+    Args:
+        operation: Its library, its name and its numbers' type, as `torch lstsq float32`.
+        libraries: The version of each, by its name.
+    """
+    library, _, rest = operation.partition(" ")
+    name, _, kind = rest.rpartition(" ")
+    for known in of(libraries):
+        if library == known.library and name in known.operations and kind in known.types:
+            return known.why
+    return ""
+
+
 def of(libraries: Mapping[str, str]) -> Iterator[Unportable]:
     """Yield what is known of these libraries.
 

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from processors import questions
 from processors.__main__ import PAGE, main, run
 from processors.comparison import MOST_NAMED, Places, differing, failing, judge, named
 from processors.emulator import check_models, find_emulator, is_static
@@ -16,8 +17,8 @@ from processors.errors import PortabilityError
 from processors.questions import Answer, judge_all
 from processors.report import report
 from processors.runs import HERE, TRAINING_GROUP, Outcome, read_operations, without_noise
-from processors.unportable import UNPORTABLE, reason
 
+from repro_env.unportable import UNPORTABLE, reason
 from tests.conftest import PROJECT
 
 PORTABLE = "portable: 2 operations and 1 training have the same bits on 2 CPUs; "
@@ -183,15 +184,24 @@ def test_what_the_emulator_leaves_out_is_no_news() -> None:
     assert without_noise(f"{noise}Killed\n{noise}") == "Killed\n"
 
 
-def test_each_known_operation_has_a_reason_and_a_source_and_is_of_its_stack_alone() -> None:
+def test_each_known_operation_has_a_reason_and_a_source_in_its_versions_alone() -> None:
     for known in UNPORTABLE:
-        other = {"tf": "torch", "torch": "tf"}[known.stack]
+        versions = {known.library: f"{known.version}.9+cu117"}
         assert known.source.startswith("https://")
-        for operation in known.operations:
-            assert reason(known.stack, operation) == known.why
-            assert not reason(other, operation) or any(each.stack == other for each in UNPORTABLE)
+        for name in known.operations:
+            operation = f"{known.library} {name} {known.types[0]}"
+            assert reason(operation, versions) == known.why
+            assert not reason(operation, {known.library: "99.0"})
+            assert not reason(operation, {})
 
-    assert not reason("tf", "tensorflow matmul float32")
+    assert not reason("tensorflow matmul float32", {"tensorflow": "2.9.3"})
+    assert not reason("tensorflow softmax float64", {"tensorflow": "2.9.3"})
+
+
+def test_the_stacks_versions_decide_what_is_known() -> None:
+    assert questions._reason("tf")("tensorflow softmax float32, 4 threads")
+    assert questions._reason("tf")("torch lstsq float64")
+    assert not questions._reason("torch")("torch lstsq float64")
 
 
 def emulator(folder: Path, text: str, name: str = "qemu-x86_64") -> Path:

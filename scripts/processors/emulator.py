@@ -1,4 +1,7 @@
-"""The emulator of other CPUs: where it is, and whether it can be relied on."""
+"""The emulator of other CPUs: where it is, and whether it can be relied on.
+
+As a program it prints where the one on `PATH` is.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import re
 import shutil
 import struct
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +19,7 @@ NAMES = ("qemu-x86_64", "qemu-x86_64-static")
 # AVX2 came with 7.2, but up to 9.0 gathers may read the wrong register: tanh in NumPy is -inf.
 # Source: https://gitlab.com/qemu-project/qemu/-/issues/2474
 LEAST = (10, 0)
-INSTALL = "put a newer one on PATH: Debian 13's package qemu-user has one, statically linked"
+INSTALL = "put another one on PATH, such as that of scripts/qemu"
 INTERPRETER = 3  # the segment that names a program's dynamic linker. Source: elf(5), PT_INTERP
 
 
@@ -29,7 +33,7 @@ def find_emulator() -> Path:
     if not found:
         raise PortabilityError(
             f"no {' or '.join(NAMES)} is on PATH, so no other CPU can be asked",
-            "install QEMU 10 or newer: apt install qemu-user (Debian 13 and later)",
+            "install QEMU 10 or newer (apt install qemu-user in Debian 13), or see scripts/qemu",
         )
     path = Path(found[0]).resolve()
     version = _version(path)
@@ -82,3 +86,11 @@ def is_static(path: Path) -> bool:
     size, count = struct.unpack_from("<HH", program, 54)
     kinds = (struct.unpack_from("<I", program, at + size * each)[0] for each in range(count))
     return INTERPRETER not in kinds
+
+
+if __name__ == "__main__":
+    try:
+        print(find_emulator())
+    except PortabilityError as error:
+        sys.stderr.write(error.describe())
+        sys.exit(2)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import NamedTuple
 
 from benchmark.markdown import table
+from benchmark.stack import Stack
 
 from processors.comparison import Places, Verdict, differing, judge, named
 from processors.errors import PortabilityError
 from processors.report import report
 from processors.runs import HERE, LIBRARIES, Outcomes, Place, Runner, run_all
-from processors.unportable import reason
 from repro_env.portable import VALUES
+from repro_env.unportable import reason
 
 WITHIN, WITHOUT = "with the profile", "without it"
 PROFILE = "REPRO_PROFILE"
@@ -58,7 +60,7 @@ def ask_cpus(runner: Runner, cpus: Sequence[str]) -> Answer:
     within, without = (
         {name: found[f"{name}, {side}"] for name in places} for side in (WITHIN, WITHOUT)
     )
-    text = report(within, without, lambda name: reason(runner.stack, name))
+    text = report(within, without, _reason(runner.stack))
     return Answer(runner.stack, within, without, text)
 
 
@@ -97,8 +99,15 @@ def ask_threads(runner: Runner, counts: Sequence[int], cpu: str) -> Answer:
         for name in places
     }
     without = {name: found[f"{name}, {WITHOUT}"] for name in list(places)[:2]}
-    text = report(within, without, lambda name: reason(runner.stack, _operation(name)))
+    text = report(within, without, _reason(runner.stack))
     return Answer(runner.stack, within, without, text)
+
+
+@cache
+def _reason(stack: str) -> Callable[[str], str]:
+    """Return what says why an operation is known not to be portable, in the stack's versions."""
+    locked = {package.name: package.version for package in Stack(stack).lock.python}
+    return lambda name: reason(_operation(name), locked)
 
 
 def _operation(name: str) -> str:
@@ -113,7 +122,7 @@ def judge_all(answers: Sequence[Answer], apart: str = "CPUs") -> Verdict:
         return judge(
             answers[0].within,
             answers[0].without,
-            lambda name: reason(stack, _operation(name)),
+            _reason(stack),
             apart,
         )
 
@@ -129,7 +138,7 @@ def judge_all(answers: Sequence[Answer], apart: str = "CPUs") -> Verdict:
 
     def why(name: str) -> str:
         stack, _, operation = name.partition(": ")
-        return reason(stack, _operation(operation))
+        return _reason(stack)(operation)
 
     within = prefixed([(answer.stack, answer.within) for answer in answers])
     without = prefixed([(answer.stack, answer.without) for answer in answers])
@@ -157,7 +166,8 @@ def ask_knobs(runner: Runner, cpus: Sequence[str]) -> tuple[str, Verdict]:
         changes[f"without `{left}`"] = {name: text for name, text in whole.items() if name != left}
     for name, text in ALTERNATIVES:
         changes[f"`{name}={text}`"] = {**whole, name: text}
-    places = {"1 CPU": Place(cpus=str(min(os.sched_getaffinity(0)))), HERE: Place()}
+    # One place with a single CPU, and the others with all, so that numbers of threads count, too.
+    places = {"1 CPU": Place(cpus=str(min(os.sched_getaffinity(0))))}
     places.update({cpu: Place(cpu) for cpu in cpus})
     wanted = {
         f"{change}, {name}": (place, {**repeatable(), **variables})
@@ -165,16 +175,19 @@ def ask_knobs(runner: Runner, cpus: Sequence[str]) -> tuple[str, Verdict]:
         for name, place in places.items()
     }
     found = run_all(runner, wanted, os.cpu_count() or 1)
+    known = _reason(runner.stack)
     rows: list[list[str]] = []
     needed: list[str] = []
     idle: list[str] = []
     for change in changes:
         compared = {name: found[f"{change}, {name}"] for name in places}
-        differ = [name for name in differing(compared) if not reason(runner.stack, name)]
-        rows.append([change, str(len(differ)), _groups(differ, compared[HERE])])
+        differ = [name for name in differing(compared) if not known(name)]
+        rows.append([change, str(len(differ)), _groups(differ, compared["1 CPU"])])
         if change.startswith("without "):
             (needed if differ else idle).append(change.removeprefix("without ").strip("`"))
-    text = table(["", "differ", "of"], *rows).text
+    count = len(found["nothing is left out, 1 CPU"])
+    text = f"Of {count} operations, on one CPU of this machine and on {named(list(cpus))}:\n\n"
+    text += table(["", "differ", "which"], *rows).text
     words = f"needed on these {len(places)} CPUs: {named(needed) or 'none'}; not needed on them:"
     broken = rows[0][1] != "0"
     verdict = Verdict(int(broken), f"{words} {named(idle) or 'none'}")

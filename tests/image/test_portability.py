@@ -5,11 +5,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from pathlib import Path
 
 import pytest
-from processors.emulator import find_emulator
-from processors.errors import PortabilityError
 
 from tests.conftest import PROJECT
 from tests.image.conftest import IMAGE, STACK, any_stack, cannot_run
@@ -17,12 +14,7 @@ from tests.image.conftest import IMAGE, STACK, any_stack, cannot_run
 LIBRARIES = {"tf": ("numpy", "torch", "tensorflow"), "torch": ("numpy", "torch")}[STACK]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def emulator() -> Path:
-    try:
-        return find_emulator()
-    except PortabilityError as error:
-        cannot_run(str(error))
+pytestmark = pytest.mark.usefixtures("emulator")
 
 
 def portability(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -56,15 +48,15 @@ def test_what_differs_nowhere_without_the_profile_proves_nothing() -> None:
 
 
 def test_each_place_and_each_operation_is_in_the_json() -> None:
-    told = portability("--json", "--cpu", "EPYC", "--operations", "numpy exp float32")
+    told = portability("--json", "--cpu", "EPYC", "--operations", "numpy exp2 float64")
 
     found = json.loads(told.stdout)
     sides = found["stacks"][STACK]
     assert told.returncode == 0, told.stderr
     assert found["verdict"] == told.stderr.splitlines()[-1]
     assert list(sides["with"]) == ["this CPU", "EPYC"]
-    digests = {place["numpy exp float32"]["digest"] for place in sides["with"].values()}
-    apart = {place["numpy exp float32"]["digest"] for place in sides["without"].values()}
+    digests = {place["numpy exp2 float64"]["digest"] for place in sides["with"].values()}
+    apart = {place["numpy exp2 float64"]["digest"] for place in sides["without"].values()}
     assert len(digests) == 1
     assert len(apart) == 2
 
@@ -87,7 +79,7 @@ def test_an_operation_that_ends_its_process_leaves_the_others_and_is_named() -> 
         "numpy_operations.OPERATIONS = tuple(\n"
         "    each._replace(run=lambda: os.abort()) if each.name == 'dot float32' else each\n"
         "    for each in numpy_operations.OPERATIONS)\n"
-        "sys.exit(program.main(['--library', 'numpy', 'dot float', 'matrix by']))\n"
+        "sys.exit(program.main(['--library', 'numpy', 'numpy dot', 'matrix by']))\n"
     )
     told = subprocess.run(
         [
