@@ -85,7 +85,7 @@ def diagnose(
     """
     machine = probe.machine()
     has_gpu = None if machine.gpus is None else bool(machine.gpus)
-    examined = [Examined(report, judge(report, has_gpu)) for report in reports]
+    examined = [Examined(report, judge(report, has_gpu)) for report in _under_one_profile(reports)]
     unhooked = {one.path: hook.is_in(one.path) for one in strangers}
     said = notes.of(reports, machine, status, unhooked, _interpreters())
     rows = [row for one in examined for row in one.rows]
@@ -93,6 +93,14 @@ def diagnose(
     complaints += [note.verdict for note in said if note.advice]
     unknown = complaints.count(verdicts.UNKNOWN)
     return Diagnosis(examined, said, 1 if len(complaints) > unknown else 2 if unknown else 0)
+
+
+def _under_one_profile(reports: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Have a process that has lost the profile of the first one be judged by that."""
+    asked = next((one["profile"] for one in reports if one["ended"]), None)
+    return [
+        {**one, "profile": asked} if one["ended"] and asked and asked[1] else one for one in reports
+    ]
 
 
 def judge(report: dict[str, Any], has_gpu: bool | None = None) -> list[Row]:

@@ -144,6 +144,16 @@ KNOBS = (
     ),
     # ---- PyTorch
     Knob(
+        name="tensorflow.eigen.cache_sizes",
+        modules=TENSORFLOW,
+        repeatable=None,
+        portable="32768 262144 2097152",
+        when=BEFORE_IMPORT,
+        why="Eigen, which computes TensorFlow's products, cuts its sums to the size of the caches",
+        source="https://gitlab.com/libeigen/eigen/-/blob/master/Eigen/src/Core/products/GeneralBlockPanelKernel.h",
+        read="repro_env.libraries.eigen.cache_sizes()",
+    ),
+    Knob(
         name="torch.use_deterministic_algorithms",
         modules=TORCH,
         repeatable="True",

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterator
-from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,31 +73,51 @@ def static(file: str, name: str, size: int) -> bytes:
         size: How many bytes to return.
 
     Raises:
-        UnreadableError: Its file has no table of symbols, or not this one.
+        UnreadableError: As of `place`.
     """
     import ctypes
 
-    with suppress(ValueError):  # where it is exported after all
-        return bytes((ctypes.c_char * size).in_dll(library(file), name))
-    return ctypes.string_at(_place(file, name, size), size)
+    return ctypes.string_at(place(file, name, size), size)
 
 
-@lru_cache
-def _place(file: str, name: str, size: int) -> int:
-    """Return the address of a variable, in memory that can be read."""
+def place(file: str, name: str, size: int) -> int:
+    """Return the address of a variable that a loaded library keeps for itself.
+
+    Args:
+        file: The library.
+        name: The variable's, as the linker knows it.
+        size: How many bytes it has.
+
+    Raises:
+        UnreadableError: The file has no table of symbols, or not this one; or what is loaded is not
+            this file any more.
+    """
+    import ctypes
+
     offset = _address(file, name.encode())
     maps = [line.split(maxsplit=5) for line in _maps()]
     parts = [[int(one, 16) for one in line[0].split("-")] for line in maps]
-    starts = [part[0] for part, line in zip(parts, maps) if line[5:] == [file]]
-    if not starts or offset is None:
-        raise UnreadableError(f"{file.rpartition('/')[2]} does not say where {name} is")
-    at = min(starts) + offset
-    writable = [part for part, line in zip(parts, maps) if line[1].startswith("rw")]
+    own = [number for number, line in enumerate(maps) if line[5:] == [file]]
+    if not own:
+        raise UnreadableError(f"{file.rpartition('/')[2]} is not loaded")
+    at = parts[own[0]][0] + (offset or 0)
+    if offset is None:  # no table of symbols; but it may hand the variable out
+        try:
+            at = ctypes.addressof((ctypes.c_char * size).in_dll(library(file), name))
+        except ValueError:
+            text = f"{file.rpartition('/')[2]} does not say where {name} is"
+            raise UnreadableError(text) from None
+    # Variables that begin with zeros lie in memory without a file, right behind the library's own.
+    behind = own[-1] + 1
+    if behind < len(maps) and not maps[behind][5:] and parts[behind][0] == parts[own[-1]][1]:
+        own.append(behind)
+    writable = [parts[number] for number in own if maps[number][1].startswith("rw")]
     if not any(start <= at <= end - size for start, end in writable):
         raise UnreadableError(f"{name} is outside of {file.rpartition('/')[2]}")
     return at
 
 
+@lru_cache
 def _address(file: str, name: bytes) -> int | None:
     """Return where a library's file puts a symbol; None where its table lacks it."""
     try:

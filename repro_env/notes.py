@@ -177,7 +177,7 @@ def _shared_memory(reports: Sequence[Report], machine: Machine) -> list[Note]:
 def _threads(reports: Sequence[Report], machine: Machine) -> Note:
     used = {
         NAMES[library]: count
-        for report in reports
+        for report in reversed(reports)  # the first process counts: loaders' workers have one
         for library in ("torch", "tensorflow")
         if (count := report["facts"].get(f"{library} threads")) is not None
     }

@@ -33,9 +33,15 @@ def apply(count: int) -> None:
     Called again, it does nothing: in a virtual environment `site` runs every `.pth` file twice.
 
     Raises:
-        SettingError: The CPU has no AVX2, a library is loaded, or a variable says otherwise.
+        SettingError: The CPU has no AVX2, a library is loaded, or a variable says otherwise; or
+            another number of threads is in effect already.
     """
     global threads
+    if threads not in (0, count):
+        raise SettingError(
+            f"REPRO_THREADS={count} comes too late: this process began with {threads}",
+            hint=f"start the command with REPRO_THREADS={count}",
+        )
     if threads:
         return
     check_cpu()
@@ -103,15 +109,15 @@ def has_avx2() -> "bool | None":
     By the instruction CPUID as libgcc has read it: right in emulators, too, where the kernel's
     `/proc/cpuinfo` is about another CPU.
     """
-    import ctypes
-
     try:
+        import ctypes
+
         libgcc = ctypes.CDLL("libgcc_s.so.1")
         find = ctypes.CDLL(None).dlvsym  # the symbol is there for old programs: by version alone
         find.restype = ctypes.c_void_p
         find.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p]
         model = find(libgcc._handle, b"__cpu_model", b"GCC_4.8.0")
-    except (OSError, AttributeError):
+    except (ImportError, OSError, AttributeError):
         return None
     if not model:
         return None
@@ -132,6 +138,7 @@ class _Hush:
         if name == "numpy":
             import warnings
 
-            about = "During parsing environment variable 'NPY_DISABLE_CPU_FEATURES'"
-            warnings.filterwarnings("ignore", about, RuntimeWarning)
+            # A RuntimeWarning in NumPy 1, an ImportWarning with a colon more in NumPy 2.
+            about = "During parsing environment variable:? 'NPY_DISABLE_CPU_FEATURES'"
+            warnings.filterwarnings("ignore", about)
         return None

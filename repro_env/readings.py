@@ -15,7 +15,7 @@ from repro_env.loaded import UnreadableError
 
 FRAMEWORKS = ("numpy", "torch", "tensorflow")
 PROBED = "repro-env"  # the text whose hash shows which seed hashes have
-OF_PORTABLE = "repro_env.libraries.cpu."  # what nobody asks for but under `portable`
+OF_PORTABLE = ("repro_env.libraries.cpu.", "repro_env.libraries.eigen.")
 # What else decides bits, besides the knobs.
 FACTS = {
     "torch threads": "torch.get_num_threads()",

@@ -93,7 +93,7 @@ def read_profile(environ: "Mapping[str, str]") -> "tuple[Profile, int]":
         return "portable", int(found.get("REPRO_THREADS", "1"))
     raise _error(
         f"REPRO_THREADS={found['REPRO_THREADS']!r} counts only with REPRO_PROFILE=portable",
-        "set both, or unset REPRO_THREADS",
+        "set both, or unset it; for one run: repro run --profile portable --threads N",
     )
 
 

@@ -16,7 +16,7 @@ class Unportable(NamedTuple):
         operations: Their names.
         why: What makes them differ.
         source: Where that is to be read.
-        repeats: Whether they do on one CPU at least.
+        is_silent: Whether another CPU gives other bits, and nobody is told.
     """
 
     library: str
@@ -25,7 +25,7 @@ class Unportable(NamedTuple):
     operations: tuple[str, ...]
     why: str
     source: str
-    repeats: bool = True
+    is_silent: bool = True
 
     @property
     def text(self) -> str:
@@ -66,7 +66,17 @@ UNPORTABLE = (
         operations=("lstsq",),
         why="its default driver reads memory that was never set, so it does not even repeat",
         source="https://github.com/pytorch/pytorch/pull/187436",
-        repeats=False,
+        is_silent=False,
+    ),
+    Unportable(
+        library="torch",
+        version="2.0",
+        types=("bfloat16",),
+        operations=("matmul", "matmul of K 1031", "linear", "conv2d", "gelu"),
+        why="on CPUs with AVX-512 PyTorch asks for kernels that the profile keeps oneDNN from, and "
+        "raises an error",
+        source="https://github.com/pytorch/pytorch/blob/v2.0.1/aten/src/ATen/native/mkldnn/Utils.cpp",
+        is_silent=False,
     ),
 )
 

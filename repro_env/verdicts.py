@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from repro_env.knob import BEFORE_CUDA, BEFORE_IMPORT, NOT_SET, Knob, Profile
+from repro_env.knob import BEFORE_CUDA, BEFORE_IMPORT, NOT_SET, THREADS, Knob, Profile
 from repro_env.knobs import KNOBS
 
 OK = "ok"
@@ -115,6 +115,8 @@ def _variable(knob: Knob, seen: Seen, profile: Profile) -> Row | None:
         return _hash(knob, seen, start)
     reading = seen.report["in effect"].get(knob.name, {})
     effective = _value(reading["value"]) if "value" in reading else was_read
+    if knob.portable == THREADS and effective == "1" and "loader " in seen.report["seeds"]["place"]:
+        return Row(knob.name, "1", "1", OK)  # PyTorch sees to that in each DataLoader's workers
 
     if knob.serves(effective, profile):
         is_default = now is None and "value" in reading

@@ -70,6 +70,7 @@ LAYERS = {
     "formats.image": 7,
     "formats.notebook": 8,
     "git.checkout": 4,
+    "libraries.eigen": 4,
     "libraries.python": 4,
     "runs.store": 4,
     "digest": 5,

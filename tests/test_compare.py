@@ -422,4 +422,34 @@ def test_what_no_knob_reaches_makes_another_cpu_unknown(
 ) -> None:
     found = of_another_cpu(("portable", "portable"), (4, 4), libraries)
 
-    assert found == {"CPU model": decides, "CPU features": decides, "CPUs": "no"}
+    assert found == dict.fromkeys(PROCESSOR, decides)
+
+
+@pytest.mark.parametrize(
+    ("values", "decides"),
+    [
+        pytest.param({"OMP_NUM_THREADS": "4", "MKL_CBWR": "COMPATIBLE"}, "no", id="kept"),
+        pytest.param({"ATEN_CPU_CAPABILITY": "unreadable: x"}, "no", id="by the variable alone"),
+        pytest.param({"OMP_NUM_THREADS": "8"}, "unknown", id="another number of threads"),
+        pytest.param({"ATEN_CPU_CAPABILITY": "AVX512"}, "unknown", id="a wider width"),
+        pytest.param(None, "unknown", id="no process was seen"),
+    ],
+)
+def test_a_profile_that_a_run_did_not_keep_makes_another_cpu_unknown(
+    values: dict[str, str] | None, decides: str
+) -> None:
+    def change(plain: Any) -> None:
+        known = {"status": "known", "values": values}
+        plain["definition"].update(
+            profile="portable", threads=4, knobs=UNAVAILABLE if values is None else known
+        )
+
+    was = changed(change)
+    other = msgspec.structs.replace(was.observation.host, cpu_model="x")
+    seen = msgspec.structs.replace(was.observation, host=other)
+
+    found = compare.runs(was, msgspec.structs.replace(was, observation=seen)).differences
+
+    decided = {one.what: (one.can_change_bits, one.why) for one in found}
+    assert decided["CPU model"][0] == decides
+    assert ("; but " in decided["CPU model"][1]) == (decides == "unknown")

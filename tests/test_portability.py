@@ -163,7 +163,7 @@ def test_the_table_has_a_line_for_a_group_and_one_for_each_that_differs() -> Non
         "| trainings | 1 | 1 differ | 0 |",
         "| — training |  | differs | same |",
     ]
-    assert "- `dot`: its bits are the maker's\n- `training`: should be portable\n" in text
+    assert "- its bits are the maker's: `dot`\n- should be portable: `training`\n" in text
 
 
 def test_lines_of_the_program_become_outcomes() -> None:

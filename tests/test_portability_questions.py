@@ -82,6 +82,8 @@ def test_each_number_of_threads_has_its_own_bits_and_keeps_them() -> None:
     assert list(answer.within) == ["1 CPU", "2 CPUs", "all CPUs", "EPYC"]
     here = answer.within["1 CPU"]
     assert here["sum, 1 threads"].digest != here["sum, 4 threads"].digest
+    assert answer.text.startswith("Each operation with 1, 4 threads, beside one CPU.\n")
+    assert "| numpy: all | 8 | same | same | same | 1 |\n" in answer.text
     assert judge_all([answer], "sets of CPUs") == Verdict(
         0,
         "portable: 8 operations have the same bits on 4 sets of CPUs; without the profile 1 differ",

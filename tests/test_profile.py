@@ -47,7 +47,7 @@ def test_threads_without_the_profile_that_fixes_them_are_refused(name: str | Non
     with pytest.raises(SettingError, match="REPRO_THREADS='4' counts only with") as caught:
         settings.read_profile(environ)
 
-    assert caught.value.hint == "set both, or unset REPRO_THREADS"
+    assert caught.value.hint.startswith("set both, or unset it")
 
 
 def test_without_it_nothing_is_set(run: Run) -> None:
@@ -160,7 +160,7 @@ def test_without_the_hook_a_library_that_came_first_is_refused(run: Run, tmp_pat
 
 
 def test_a_cpu_without_avx2_is_refused_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    # tests/image/test_portability.py shows it on an emulated CPU.
+    # tests/image/test_profile.py shows it on an emulated CPU.
     for found, words in ((False, "this CPU has no AVX2"), (None, "can't be told")):
         monkeypatch.setattr(profile, "has_avx2", lambda found=found: found)
         with pytest.raises(SettingError, match=words) as caught:
@@ -237,6 +237,31 @@ def test_a_bad_option_runs_nothing(project: Project, options: list[str], words: 
     assert not list((project.folder / ".repro" / "runs").glob("2*"))
 
 
+def test_a_run_that_seeds_nothing_can_t_be_portable(project: Project) -> None:
+    done = project.repro(
+        "run",
+        "--profile",
+        "portable",
+        "--",
+        "python",
+        "-c",
+        "print('user code')",
+        REPRO_DISABLE="1",
+    )
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "REPRO_DISABLE=1 switches off what the profile portable needs" in done.stderr
+
+
+def test_another_number_of_threads_comes_too_late_in_a_process(run: Run) -> None:
+    code = "import os, repro_env; os.environ['REPRO_THREADS'] = '8'; repro_env.seed_everything()"
+
+    done = run(code, env=PORTABLE)
+
+    assert done.returncode == 1
+    assert "REPRO_THREADS=8 comes too late: this process began with 1" in done.stderr
+
+
 def test_a_replay_has_the_runs_profile(project: Project) -> None:
     project.commit(train_py=f"{SHOW}\nopen('out', 'w').write(os.environ['OMP_NUM_THREADS'])")
     project.run("--profile", "portable", "--threads", "3", "--", "python", "train.py")
@@ -249,14 +274,17 @@ def test_a_replay_has_the_runs_profile(project: Project) -> None:
 
 def test_a_verify_has_it_and_varies_neither_cpu_nor_threads(project: Project) -> None:
     done = project.repro(
-        *("verify", "-n", "2", "--profile", "portable", "--vary", "threads,hash-seed", "--json"),
+        *("verify", "-n", "2", "--profile", "portable", "--json"),
+        *("--vary", "threads,cpu,hash-seed"),
         *("--", "python", "-c", SHOW),
     )
 
     answer = json.loads(done.stdout)
     assert done.returncode == 0, done.stderr
     reason = "the profile portable fixes it"
-    assert answer["not_varied"] == [{"factor": "threads", "reason": reason}]
+    assert answer["not_varied"] == [
+        {"factor": name, "reason": reason} for name in ("threads", "cpu")
+    ]
     assert answer["robust_to"] == ["hash-seed"]
 
 

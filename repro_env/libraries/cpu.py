@@ -19,6 +19,7 @@ from typing import Any
 from repro_env import loaded, profile
 from repro_env.loaded import UnreadableError
 
+AVX2 = ("AVX2", "FMA3", "X86_V3")  # what NumPy's loops of that width need, by its versions' names
 OPENMP = ("libgomp", "libiomp", "libomp")
 OPENBLAS = ("libopenblas", "libscipy_openblas", "libblas.")
 # PyTorch's wheels have MKL in themselves; a distribution's PyTorch may load it.
@@ -116,12 +117,12 @@ def numpy_features() -> str:
     if module is None:
         raise UnreadableError("this NumPy says nothing of its features")
     text = _wanted("NPY_DISABLE_CPU_FEATURES")
-    enabled = [
-        name
-        for name in text.split()
-        if name in module.__cpu_dispatch__ and module.__cpu_features__.get(name)
-    ]
-    return f"{' '.join(enabled)} enabled" if enabled else text
+    has = {name: module.__cpu_features__.get(name) for name in module.__cpu_dispatch__}
+    enabled = [name for name in text.split() if has.get(name)]
+    missing = [name for name in AVX2 if not has.get(name, True)]  # a CPU, or an emulator, without
+    if enabled or missing:
+        return f"{' '.join(enabled) or 'none'} enabled, {' '.join(missing) or 'none'} missing"
+    return text
 
 
 def mkl_threads() -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from repro_env import knobs, unportable
+from repro_env.knob import Profile
 from repro_env.records.definition import Definition, Packages, Unavailable
 from repro_env.records.finding import NO, UNKNOWN, YES, Answer, Finding, compared
 from repro_env.records.observation import Host, Process, main_of
-from repro_env.unportable import Unportable
 
 PORTABLE = "the profile portable has libraries compute alike on all CPUs with AVX2"
 HAVE_LINES = ("REPRO_SEED", "REPRO_PROFILE", "REPRO_THREADS")  # of their own
@@ -32,9 +32,11 @@ def compare(
     yield from _packages(was.packages, now.packages)
     for what, of_host, decides, why in _OF_HOST:
         yield from compared(what, of_host(on), of_host(here), decides, why)
-    is_portable = was.profile == now.profile == "portable"
-    exceptions = [one for one in unportable.of(libraries) if one.repeats]
-    yield from _processor(on, here, exceptions if is_portable else None)
+    exceptions = [one.text for one in unportable.of(libraries) if one.is_silent]
+    if was.profile == now.profile == "portable":
+        yield from _processor(on, here, [*exceptions, *_not_kept(was)])
+    else:
+        yield from _processor(on, here, None)
     has_gpu = bool(on.gpus) or bool(here.gpus)
     yield from _knobs("", was.variables, now.variables, has_gpu)
     if not isinstance(was.knobs, Unavailable) and not isinstance(now.knobs, Unavailable):
@@ -74,7 +76,20 @@ def _packages(was: Packages | Unavailable, now: Packages | Unavailable) -> Itera
         yield from compared(f"package {name}", *found, YES, "other code")
 
 
-def _processor(on: Host, here: Host, exceptions: Sequence[Unportable] | None) -> Iterator[Finding]:
+def _not_kept(was: Definition) -> Iterator[str]:
+    """Say why a run under the profile `portable` may not have been under all of it."""
+    if isinstance(was.knobs, Unavailable):
+        yield f"whether it was in effect was not seen: {was.knobs.reason}"
+        return
+    profile = Profile("portable", was.threads)
+    for knob in knobs.KNOBS:
+        found = was.knobs.values.get(knob.name, "unreadable")
+        is_of_it = knob.repeatable is None and knob.portable is not None
+        if is_of_it and not found.startswith("unreadable") and not knob.serves(found, profile):
+            yield f"{knob.name} was {found} as the run ended"
+
+
+def _processor(on: Host, here: Host, exceptions: Sequence[str] | None) -> Iterator[Finding]:
     """Compare the CPUs.
 
     Args:
@@ -84,11 +99,11 @@ def _processor(on: Host, here: Host, exceptions: Sequence[Unportable] | None) ->
             None under another profile.
     """
     decides: Answer = YES if exceptions is None else UNKNOWN if exceptions else NO
-    reason = "" if exceptions is None else "; ".join([PORTABLE, *(one.text for one in exceptions)])
+    reason = "" if exceptions is None else "; but ".join([PORTABLE, *exceptions])
     why = reason or "libraries pick their kernels by it"
     yield from compared("CPU model", on.cpu_model, here.cpu_model, decides, why)
-    why = PORTABLE if reason else "as many threads, and sums are split among them"
-    yield from compared("CPUs", on.cpus, here.cpus, YES if exceptions is None else NO, why)
+    why = reason or "as many threads, and sums are split among them"
+    yield from compared("CPUs", on.cpus, here.cpus, decides, why)
     before, after = on.cpu_features, here.cpu_features
     if isinstance(before, Unavailable) or isinstance(after, Unavailable):
         decides = UNKNOWN if decides == YES else decides

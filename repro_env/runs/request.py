@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from repro_env import knobs, profile, settings
-from repro_env.errors import CommandError
+from repro_env.errors import CommandError, SettingError
 from repro_env.records.definition import Code
 from repro_env.records.observation import Origin
 from repro_env.runs import redaction
@@ -133,6 +133,10 @@ def _of_profile(wanted: Mapping[str, str]) -> dict[str, str]:
     Raises:
         SettingError: It can't be kept on this machine, or a variable says otherwise.
     """
+    if settings.is_disabled(wanted) and wanted.get("REPRO_PROFILE") == "portable":
+        raise SettingError(
+            "REPRO_DISABLE=1 switches off what the profile portable needs", hint="unset one of them"
+        )
     name, threads = settings.read_profile(wanted)
     if name != "portable":
         return {}

@@ -22,7 +22,8 @@ from processors.questions import Answer, ask_cpus, ask_knobs, ask_threads, judge
 from processors.runs import Runner
 
 PAGE = PROJECT / "docs/portability.md"
-CPUS = ("Haswell-noTSX", "EPYC", "EPYC-Rome")  # an Intel and two generations of AMD, with AVX2
+# An Intel and two AMDs of other years, and all that the emulator can: a larger L1 cache, too.
+CPUS = ("Haswell-noTSX", "EPYC", "EPYC-Rome", "max")
 QUICK = (  # of each library, what other CPUs compute otherwise without the profile, and what not
     "matmul",
     "softmax",

@@ -90,16 +90,16 @@ def ask_threads(runner: Runner, counts: Sequence[int], cpu: str) -> Answer:
     found = run_all(runner, wanted, os.cpu_count() or 1)
     within = {
         name: {
-            f"{operation}, {count} threads": outcome._replace(
-                group=f"{count} threads, {outcome.group}"
-            )
+            f"{operation}, {count} threads": outcome
             for count in counts
             for operation, outcome in found[f"{name}, {count} threads"].items()
         }
         for name in places
     }
     without = {name: found[f"{name}, {WITHOUT}"] for name in list(places)[:2]}
-    text = report(within, without, _reason(runner.stack))
+    shown = ", ".join(map(str, counts))
+    text = f"Each operation with {shown} threads, beside one CPU.\n\n"
+    text += report(within, without, _reason(runner.stack), _operation)
     return Answer(runner.stack, within, without, text)
 
 

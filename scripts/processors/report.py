@@ -9,8 +9,20 @@ from benchmark.markdown import table
 from processors.comparison import Places, differing, failing
 
 
-def report(within: Places, without: Places, reason: Callable[[str], str]) -> str:
-    """Return the table of groups and CPUs, and the lists of what is not as it should be."""
+def report(
+    within: Places,
+    without: Places,
+    reason: Callable[[str], str],
+    plain: Callable[[str], str] = str,
+) -> str:
+    """Return the table of groups and CPUs, and the list of what is not the same.
+
+    Args:
+        within: With the profile.
+        without: Without it.
+        reason: Why an operation is known not to be portable; empty where it should be.
+        plain: What an operation with the profile is called without it.
+    """
     first, *others = within
     apart, alone = differing(within), differing(without)
     failed = failing(within)
@@ -27,7 +39,7 @@ def report(within: Places, without: Places, reason: Callable[[str], str]) -> str
                     _differ([name for name in names if place in apart.get(name, ())])
                     for place in others
                 ),
-                str(sum(name in alone for name in names)),
+                str(len({plain(name) for name in names} & set(alone))),
             ]
         )
         for name in names:
@@ -35,14 +47,15 @@ def report(within: Places, without: Places, reason: Callable[[str], str]) -> str
                 cells = ["differs" if place in apart.get(name, ()) else "same" for place in others]
                 if name in failed:
                     cells = ["failed"] * len(others)
-                changed = "differs" if name in alone else "same"
+                changed = "differs" if plain(name) in alone else "same"
                 rows.append([f"— {name}", "", *cells, changed])
     head = ["", "operations", *others, "differ without the profile"]
-    lists = [
-        f"- `{name}`: {failed.get(name) or reason(name) or 'should be portable'}\n"
-        for name in {**apart, **failed}
-    ]
-    return f"{table(head, *rows).text}\n{_list('What is not the same', lists)}"
+    reasons: dict[str, list[str]] = {}
+    for name in {**apart, **failed}:
+        why = failed.get(name) or reason(name) or "should be portable"
+        reasons.setdefault(why, []).append(f"`{name}`")
+    lines = [f"- {why}: {', '.join(names)}\n" for why, names in reasons.items()]
+    return table(head, *rows).text + _list("What is not the same", lines)
 
 
 def _differ(names: list[str]) -> str:
@@ -50,4 +63,4 @@ def _differ(names: list[str]) -> str:
 
 
 def _list(title: str, lines: list[str]) -> str:
-    return f"{title}:\n\n{''.join(lines)}\n" if lines else ""
+    return f"\n{title}:\n\n{''.join(lines)}" if lines else ""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 LIBRARIES = {
     "numpy": ("numpy_operations",),
-    "torch": ("torch_operations", "torch_layers", "torch_draws"),
+    "torch": ("torch_operations", "torch_layers", "torch_draws", "torch_halves"),
     "tensorflow": ("tensorflow_operations", "keras_operations"),
 }
 LONGEST_ERROR = 300  # characters

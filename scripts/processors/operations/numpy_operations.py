@@ -62,6 +62,8 @@ PRODUCTS = {
     "matmul": product((67, 129), (129, 83)),
     "matmul of long sums": product((5, 5003), (5003, 7)),
     "matmul of large matrices": product((257, 385), (385, 131)),
+    "matmul of K 1031": product((67, 1031), (1031, 83)),
+    "matmul of K 4096": product((33, 4096), (4096, 65)),
     "matmul batched": product((3, 33, 47), (3, 47, 29)),
     "matrix by vector": product((301, 517), (517,)),
     "vector by matrix": product((517,), (517, 301)),

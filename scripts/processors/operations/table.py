@@ -66,4 +66,6 @@ def _arrays(results: Any) -> Iterator[Any]:
     elif results is not None:
         if hasattr(results, "detach"):  # torch
             results = results.detach().resolve_conj()
+            if str(results.dtype) == "torch.bfloat16":  # which NumPy lacks; nothing is rounded
+                results = results.float()
         yield np.asarray(results)

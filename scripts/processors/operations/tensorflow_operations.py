@@ -69,6 +69,8 @@ PRODUCTS = {
     "matmul": of(tf.matmul, (67, 129), (129, 83)),
     "matmul of long sums": of(tf.matmul, (5, 5003), (5003, 7)),
     "matmul of large matrices": of(tf.matmul, (257, 385), (385, 131)),
+    "matmul of K 1031": of(tf.matmul, (67, 1031), (1031, 83)),
+    "matmul of K 4096": of(tf.matmul, (33, 4096), (4096, 65)),
     "matmul batched": of(tf.matmul, (5, 33, 47), (5, 47, 29)),
     "matrix by vector": of(tf.linalg.matvec, (301, 517), (517,)),
     "dot": of(lambda x, y: tf.tensordot(x, y, 1), (MANY,), (MANY,)),
@@ -86,6 +88,9 @@ CONVOLUTIONS = {
     ),
     "conv2d of full blocks": of(
         lambda x, w: tf.nn.conv2d(x, w, 1, "SAME"), (2, 20, 20, 16), (3, 3, 16, 32)
+    ),
+    "conv2d of 64 channels": of(
+        lambda x, w: tf.nn.conv2d(x, w, 1, "SAME"), (2, 13, 13, 64), (3, 3, 64, 48)
     ),
     "conv2d of many channels": of(
         lambda x, w: tf.nn.conv2d(x, w, 1, "SAME"), (2, 9, 9, 131), (3, 3, 131, 67)

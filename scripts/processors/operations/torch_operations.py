@@ -80,6 +80,8 @@ PRODUCTS = {
     "matmul": of(torch.matmul, (67, 129), (129, 83)),
     "matmul of long sums": of(torch.matmul, (5, 5003), (5003, 7)),
     "matmul of large matrices": of(torch.matmul, (257, 385), (385, 131)),
+    "matmul of K 1031": of(torch.matmul, (67, 1031), (1031, 83)),
+    "matmul of K 4096": of(torch.matmul, (33, 4096), (4096, 65)),
     "matmul batched": of(torch.bmm, (5, 33, 47), (5, 47, 29)),
     "matmul broadcast": of(torch.matmul, (3, 1, 17, 23), (4, 23, 9)),
     "matrix by vector": of(torch.mv, (301, 517), (517,)),
@@ -101,6 +103,7 @@ CONVOLUTIONS = {
     ),
     "conv2d of one point": of(F.conv2d, (2, 33, 17, 19), (21, 33, 1, 1)),
     "conv2d of full blocks": of(F.conv2d, (2, 16, 20, 20), (32, 16, 3, 3), (32,)),
+    "conv2d of 64 channels": of(F.conv2d, (2, 64, 13, 13), (48, 64, 3, 3)),
     "conv2d in groups": of(lambda x, w: F.conv2d(x, w, groups=3), (2, 9, 19, 17), (12, 3, 3, 3)),
     "conv2d depthwise": of(
         lambda x, w: F.conv2d(x, w, groups=24, padding=1), (2, 24, 19, 17), (24, 1, 3, 3)
