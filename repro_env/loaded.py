@@ -107,11 +107,13 @@ def place(file: str, name: str, size: int) -> int:
         except ValueError:
             text = f"{file.rpartition('/')[2]} does not say where {name} is"
             raise UnreadableError(text) from None
-    # Variables that begin with zeros lie in memory without a file, right behind the library's own.
-    behind = own[-1] + 1
-    if behind < len(maps) and not maps[behind][5:] and parts[behind][0] == parts[own[-1]][1]:
-        own.append(behind)
-    writable = [parts[number] for number in own if maps[number][1].startswith("rw")]
+    # What begins with zeros lies in memory without a file, among the library's own or behind.
+    near = range(own[0], min(own[-1] + 2, len(maps)))
+    writable = [
+        parts[number]
+        for number in near
+        if maps[number][5:] in ([], [file]) and maps[number][1].startswith("rw")
+    ]
     if not any(start <= at <= end - size for start, end in writable):
         raise UnreadableError(f"{name} is outside of {file.rpartition('/')[2]}")
     return at

@@ -115,8 +115,9 @@ def _variable(knob: Knob, seen: Seen, profile: Profile) -> Row | None:
         return _hash(knob, seen, start)
     reading = seen.report["in effect"].get(knob.name, {})
     effective = _value(reading["value"]) if "value" in reading else was_read
-    if knob.portable == THREADS and effective == "1" and "loader " in seen.report["seeds"]["place"]:
-        return Row(knob.name, "1", "1", OK)  # PyTorch sees to that in each DataLoader's workers
+    is_child = "process " in seen.report["seeds"]["place"]
+    if knob.portable == THREADS and effective == "1" and is_child and start == now:
+        return Row(knob.name, "1", "1", OK)  # PyTorch sees to that in a DataLoader's workers
 
     if knob.serves(effective, profile):
         is_default = now is None and "value" in reading

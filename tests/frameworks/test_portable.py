@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -89,6 +90,7 @@ CASES = {
     "TF_NUM_INTRAOP_THREADS": Case("3", ("3",), SET_POOL.format("intra"), "3", is_early=True),
     "TF_NUM_INTEROP_THREADS": Case("3", ("3",), SET_POOL.format("inter"), "3", is_early=True),
 }
+EIGEN = "tensorflow.eigen.cache_sizes"  # the one that is no variable
 CALLED = [knob for knob in PORTABLE if CASES[knob.name].call]
 
 
@@ -144,7 +146,7 @@ def called() -> Said:
 def test_there_is_a_case_for_each_knob() -> None:
     everywhere = {one.name for one in knobs.KNOBS if one.portable and one.repeatable is None}
 
-    assert everywhere == set(CASES)
+    assert everywhere == {*CASES, EIGEN}
 
 
 @named(PORTABLE)
@@ -257,3 +259,89 @@ print(reading.cpu_capability(), mkl.mkl_serv_cbwr_get(1))
 
     assert alone.stdout in ("DEFAULT 3\n", "NO 3\n")
     assert alone.stdout in looked.printed
+
+
+LOADER = """
+import torch
+loader = torch.utils.data.DataLoader(list(range(8)), batch_size=2, num_workers=2)
+print([int(batch.sum()) for batch in loader])
+torch.ones(99, 99) @ torch.ones(99, 99)
+"""
+
+
+def test_the_one_thread_of_a_loaders_workers_is_no_complaint() -> None:
+    said = said_of(LOADER)
+
+    assert said.status == 0
+    assert "the profile portable fixes 2" in json.dumps(said.said["notes"])
+    assert "PyTorch 2;" in json.dumps(said.said["notes"])
+
+
+def test_a_child_that_has_lost_the_profile_is_a_complaint() -> None:
+    kept = "{name: text for name, text in os.environ.items() if not name.startswith(DROPPED)}"
+    dropped = sorted({*CASES, "REPRO_PROFILE", "REPRO_THREADS"})
+    code = (
+        f"import os, subprocess, sys\nDROPPED = {tuple(dropped)!r}\n"
+        f"subprocess.run([sys.executable, '-c', 'import numpy'], env={kept}, check=True)"
+    )
+
+    said = said_of(code)
+
+    assert said.status == 1
+    child = said.said["processes"][1]
+    verdicts = {row["knob"]: row["verdict"] for row in child["knobs"]}
+    assert verdicts["OMP_NUM_THREADS"] == "overridden" or verdicts["OMP_NUM_THREADS"] == "missing"
+
+
+@pytest.mark.parametrize(("variables", "status"), [({}, 0), ({"REPRO_DISABLE": "1"}, 1)])
+def test_numpy_does_not_warn_of_what_this_cpu_or_version_does_not_have(
+    variables: dict[str, str], status: int
+) -> None:
+    features = {"NPY_DISABLE_CPU_FEATURES": str(knobs.knob("NPY_DISABLE_CPU_FEATURES").portable)}
+
+    done = subprocess.run(
+        [PYTHON, "-W", "error", "-c", "import numpy"],
+        env={**os.environ, **ASKED, **features, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == status
+    assert ("NPY_DISABLE_CPU_FEATURES" in done.stderr) == bool(status)
+
+
+PRODUCT = """
+import hashlib, numpy, tensorflow
+from repro_env.libraries import eigen
+if SIZES:
+    eigen.SIZES = SIZES
+    eigen.set_cache_sizes()
+a = numpy.random.rand(64, 4096), numpy.random.rand(4096, 64)
+print(eigen.cache_sizes(), hashlib.sha256(tensorflow.matmul(*a).numpy().tobytes()).hexdigest())
+"""
+
+
+@pytest.mark.skipif(not HAS_TF, reason="this stack has no TensorFlow")
+def test_eigens_cache_sizes_are_the_profiles_and_decide_bits() -> None:
+    def computed(sizes: tuple[int, ...]) -> list[str]:
+        done = subprocess.run(
+            [PYTHON, "-c", f"SIZES = {sizes!r}{PRODUCT}"],
+            env={**os.environ, **ASKED, "REPRO_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout.rsplit(" ", 1)
+
+    ours, again, others = (
+        computed(()),
+        computed((32768, 262144, 8388608)),
+        computed((49152, 262144, 2097152)),
+    )
+
+    assert ours[0] == knobs.knob(EIGEN).portable
+    assert again[0] != ours[0]
+    assert again[1] == ours[1]  # level 3 decides none
+    assert others[1] != ours[1]
+    assert healthy().row(EIGEN)["verdict"] == "ok"
