@@ -37,7 +37,7 @@ def report(**changes: Any) -> dict[str, Any]:
         "after import": switches,
         "in effect": {**switches, "REPRO_SEED": {"value": "42"}},
         "facts": {"torch architectures": "sm_75 sm_80"},
-        "seeds": {"seed": 42, "libraries": [], "at": {}, "unseeded": 0},
+        "seeds": {"seed": 42, "place": "", "libraries": [], "at": {}, "unseeded": 0},
         "blas": [],
         **changes,
     }

@@ -34,6 +34,7 @@ def judged(
     *changes: dict[str, Any],
     effect: str | None = None,
     reading: dict[str, str] | None = None,
+    place: str = "",
 ) -> Row:
     """Return the knob's row in a process that is healthy but for this.
 
@@ -43,6 +44,7 @@ def judged(
         changes: What was seen of it since.
         effect: What is in effect; None for what the variable was when the library read it.
         reading: What was read, where that is no value.
+        place: Which of the run's processes it is.
     """
     now = changes[-1]["value"] if changes else start
     read = [one["value"] for one in changes if not one["loaded"]]
@@ -57,6 +59,7 @@ def judged(
         "after import": {},
         "in effect": {knob.name: reading or {"value": found}},
         "ignores variables": False,
+        "seeds": {"place": place},
     }
     rows = verdicts.judge(Seen(report, has_gpu=False, hash_holds=True))
     return next(row for row in rows if row.knob == knob.name)
@@ -202,3 +205,19 @@ def test_another_value_without_a_change_is_a_call_or_a_build_that_takes_no_notic
 
 def test_there_are_calls_of_no_other_knobs() -> None:
     assert set(verdicts.CALLS) <= set(WANTED)
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "verdict"),
+    [
+        ("OMP_NUM_THREADS", "process 1", "ok"),
+        ("OMP_NUM_THREADS", "", "overridden"),
+        ("MKL_CBWR", "process 1", "overridden"),
+    ],
+)
+def test_one_thread_is_well_in_a_child_of_multiprocessing(
+    name: str, place: str, verdict: str
+) -> None:
+    row = judged(knobs.knob(name), WANTED[name], effect="1", place=place)
+
+    assert row.verdict == verdict
