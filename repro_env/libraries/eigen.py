@@ -39,7 +39,7 @@ def set_cache_sizes() -> None:
             continue
         ctypes.memmove(sizes, LAYOUT.pack(*SIZES), LAYOUT.size)
         ctypes.memmove(is_set, b"\1", 1)
-    if not any(_found(*KERNELS)):
+    if set(_found(*KERNELS)) != {" ".join(map(str, SIZES))}:  # none, or one that was not reached
         raise SettingError(
             "this TensorFlow does not say where it keeps the sizes of caches by which it cuts its "
             "sums, so the profile portable can't be kept",

@@ -345,3 +345,24 @@ def test_eigens_cache_sizes_are_the_profiles_and_decide_bits() -> None:
     assert again[1] == ours[1]  # level 3 decides none
     assert others[1] != ours[1]
     assert healthy().row(EIGEN)["verdict"] == "ok"
+
+
+@pytest.mark.skipif(not HAS_TF, reason="this stack has no TensorFlow")
+@pytest.mark.parametrize("name", ["IS_SET", "VARIABLE"])
+def test_a_tensorflow_that_does_not_say_where_its_sizes_are_is_refused(name: str) -> None:
+    code = (
+        "import tensorflow\nfrom repro_env.libraries import eigen\n"
+        f"eigen.{name}, eigen.SIZES = '_Znowhere', (49152, 262144, 2097152)\n"
+        "eigen.set_cache_sizes()"
+    )
+
+    done = subprocess.run(
+        [PYTHON, "-c", code],
+        env={**os.environ, **ASKED},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert "SettingError: this TensorFlow does not say where it keeps the sizes" in done.stderr
