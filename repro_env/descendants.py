@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 POLL_S = 0.02  # shorter than most Pythons' lives
+NO_COMMAND = ("",)
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
 
@@ -67,8 +68,10 @@ class Descendants:
             here = Path("/proc", str(pid))
             command = _words(here / "cmdline")
             is_python = (here / "exe").readlink().name.startswith("python")
-            # A child that is about to execute something else is still its parent's copy.
-            if is_python and command != parents_command and (pid, command) not in self._seen:
+            # A child that is about to execute something else is still its parent's copy; one that
+            # is just doing it has no arguments yet, and is looked at again soon.
+            is_itself = command not in (parents_command, NO_COMMAND)
+            if is_python and is_itself and (pid, command) not in self._seen:
                 self._seen[pid, command] = _python(pid, here, command)
             for child in _children(pid):
                 self._look(child, command)

@@ -173,6 +173,21 @@ def test_a_python_without_the_hook_is_named(hooked_python: Path, tmp_path: Path)
     }
 
 
+def test_a_process_is_not_named_before_it_has_its_arguments(hooked_python: Path) -> None:
+    """While one is executed, the kernel shows its program already, and no arguments yet."""
+    code = (
+        "import ctypes, subprocess, sys\n"
+        "def execute():\n"
+        "    no = (ctypes.c_char_p * 2)(b'', None), (ctypes.c_char_p * 1)(None)\n"
+        "    ctypes.CDLL(None).execve(sys.executable.encode(), *no)\n"
+        "subprocess.run('unused', preexec_fn=execute, input=b'import time; time.sleep(0.5)')"
+    )
+
+    said = look(hooked_python, hooked_python, "-c", code)
+
+    assert not [note for note in said.said["notes"] if "ran without" in note["text"]]
+
+
 @pytest.mark.parametrize(
     "code",
     [

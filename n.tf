@@ -1,1 +1,0 @@
-/dev/fd/3: line 76: ./q: No such file or directory
