@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import struct
@@ -12,6 +13,7 @@ import pytest
 from processors import questions
 from processors.__main__ import PAGE, main, run
 from processors.comparison import MOST_NAMED, Places, differing, failing, judge, named
+from processors.elsewhere import read_elsewhere
 from processors.emulator import check_models, find_emulator, is_static
 from processors.errors import PortabilityError
 from processors.questions import Answer, judge_all
@@ -134,6 +136,15 @@ def test_nothing_but_what_is_known_proves_nothing() -> None:
     within = {HERE: outcomes(dot="d1"), "EPYC": outcomes(dot="d2")}
 
     assert judge(within, places(matmul="m2"), not_for_dot).status == 2
+
+
+def test_one_cpu_alone_is_compared_with_nothing() -> None:
+    alone = {HERE: places()[HERE]}
+
+    assert judge(alone, alone, no_reason) == (
+        0,
+        "nothing is compared: 2 operations and 1 training on one CPU alone",
+    )
 
 
 def test_the_verdict_on_two_stacks_names_the_stack() -> None:
@@ -303,6 +314,68 @@ def test_a_number_of_threads_that_is_none_is_refused(counts: str) -> None:
     assert raised.value.code == 2
 
 
+def told_elsewhere(file: Path, **changes: object) -> Path:
+    outcome = {"group": "numpy: products", "digest": "d1", "error": ""}
+    sides = {side: {HERE: {"dot": outcome}, "EPYC": {}} for side in ("with", "without")}
+    file.write_text(json.dumps({"stacks": {"tf": {**sides, **changes}}}))
+    return file
+
+
+def test_what_another_machine_gave_is_what_its_own_cpu_gave(tmp_path: Path) -> None:
+    there = read_elsewhere(told_elsewhere(tmp_path / "there.json"), "tf")
+
+    assert there.within == there.without == {"dot": Outcome("numpy: products", "d1")}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"with": {"EPYC": {}}}, id="none of its own CPU"),
+        pytest.param({"with": {HERE: {"dot": {"nonsense": ""}}}}, id="another field"),
+        pytest.param({"with": {HERE: ["dot"]}}, id="a list"),
+        pytest.param({"without": None}, id="nothing without the profile"),
+    ],
+)
+def test_another_file_than_the_json_is_refused(changes: dict[str, object], tmp_path: Path) -> None:
+    file = told_elsewhere(tmp_path / "there.json", **changes)
+
+    with pytest.raises(PortabilityError, match=r"there\.json has no outcomes of the tf stack"):
+        read_elsewhere(file, "tf")
+
+
+def test_another_stacks_outcomes_a_broken_file_and_none_are_refused(tmp_path: Path) -> None:
+    file = told_elsewhere(tmp_path / "there.json")
+    broken = tmp_path / "broken.json"
+    broken.write_text("{")
+
+    with pytest.raises(PortabilityError, match=r"there\.json has no outcomes of the torch stack"):
+        read_elsewhere(file, "torch")
+    with pytest.raises(PortabilityError, match=r"broken\.json has no outcomes") as raised:
+        read_elsewhere(broken, "tf")
+    assert raised.value.hint.endswith("scripts/portability --stack tf --here --json")
+    with pytest.raises(PortabilityError, match="No such file"):
+        read_elsewhere(tmp_path / "none.json", "tf")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        pytest.param(["--here", "--threads=1"], "neither --threads", id="threads"),
+        pytest.param(["--against=a", "--knobs"], "neither --threads", id="knobs"),
+        pytest.param(["--here", "--cpu=EPYC"], "--cpu names one", id="cpu"),
+        pytest.param(["--against=a/it", "--against=b/it"], "have one name", id="names"),
+    ],
+)
+def test_contradicting_options_are_refused(
+    wrong: list[str], why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as raised:
+        main(["--stack", "tf", *wrong])
+
+    assert raised.value.code == 2
+    assert why in capsys.readouterr().err
+
+
 def script(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [PROJECT / "scripts/portability", *arguments], capture_output=True, text=True, check=False
@@ -314,7 +387,8 @@ def test_the_help_is_the_comment_that_opens_the_script() -> None:
 
     assert told.returncode == 0
     assert told.stdout.startswith("Usage: scripts/portability [--stack tf|torch|both]")
-    for option in ("--threads", "--knobs", "--cpu", "--quick", "--operations", "--json", "--write"):
+    options = ("threads", "knobs", "cpu", "here", "against", "quick", "operations", "json", "write")
+    for option in map("--{}".format, options):
         assert f"\n  {option}" in told.stdout
 
 

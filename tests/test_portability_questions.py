@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from processors.comparison import Verdict
+from processors.elsewhere import Elsewhere
 from processors.errors import PortabilityError
 from processors.questions import Answer, ask_cpus, ask_knobs, ask_threads, judge_all
 from processors.runs import HERE, Place, Runner
@@ -72,6 +73,20 @@ def test_other_cpus_are_asked_with_the_profile_and_without_it() -> None:
     assert (
         "| numpy: all | 4 | same | same | 1 |\n| trainings | 1 | same | same | 0 |" in answer.text
     )
+
+
+def test_another_machines_cpu_stands_beside_them() -> None:
+    here = ask_cpus(runner(), [])
+    same = Elsewhere(here.within[HERE], here.without[HERE])
+    moved = {name: each._replace(digest="x") for name, each in same.within.items()}
+
+    agreeing = ask_cpus(runner(), ["EPYC"], {"intel.json": same})
+    differing = ask_cpus(runner(), [], {"intel.json": same._replace(within=moved)})
+
+    assert "| numpy: all | 4 | same | same | 1 |" in agreeing.text
+    assert judge_all([agreeing]).words.startswith("portable: 4 operations have the same bits on 3")
+    assert list(differing.within) == [HERE, "intel.json"]
+    assert judge_all([differing]).words.startswith("not portable: 4 of 4 differ on 2 CPUs")
 
 
 def test_each_number_of_threads_has_its_own_bits_and_keeps_them() -> None:

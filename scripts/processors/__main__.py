@@ -9,6 +9,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from benchmark.engine import PROJECT, describe_machine
 from benchmark.errors import BenchmarkError
@@ -16,6 +17,7 @@ from benchmark.markdown import replaced
 from images.errors import ImageError
 
 from processors.comparison import Verdict
+from processors.elsewhere import read_elsewhere
 from processors.emulator import check_models, find_emulator, shown_version
 from processors.errors import PortabilityError
 from processors.questions import Answer, ask_cpus, ask_knobs, ask_threads, judge_all
@@ -41,13 +43,19 @@ THREADS = range(1, 1025)
 
 def main(arguments: Sequence[str]) -> int:
     """Ask what is asked, print the tables and the verdict, and return the status."""
-    asked = _parser().parse_args(arguments)
+    asked = _parse(arguments)
     emulator = find_emulator()
     cpus = asked.cpu or (CPUS[:1] if asked.quick or asked.knobs else CPUS)
+    if asked.here:
+        cpus = ()
     check_models(emulator, cpus)
     operations = asked.operation or (QUICK if asked.quick else ())
     whole = not operations and not asked.knobs and not asked.threads
     runners = [Runner(stack, emulator, operations, trainings=whole) for stack in asked.stack]
+    elsewhere = {
+        stack: {file.name: read_elsewhere(file, stack) for file in asked.against}
+        for stack in asked.stack
+    }
     about = f"{describe_machine(runners[0].image)}; QEMU {shown_version(emulator)}.\n\n"
     if asked.knobs:
         asks = {runner.stack: ask_knobs(runner, cpus) for runner in runners}
@@ -62,7 +70,7 @@ def main(arguments: Sequence[str]) -> int:
         answers = [ask_threads(runner, asked.threads, cpus[0]) for runner in runners]
         verdict = judge_all(answers, "sets of CPUs")
     else:
-        answers = [ask_cpus(runner, cpus) for runner in runners]
+        answers = [ask_cpus(runner, cpus, elsewhere[runner.stack]) for runner in runners]
         verdict = judge_all(answers)
     texts = {answer.stack: answer.text for answer in answers}
     kind = "threads" if asked.threads else "cpus"
@@ -116,15 +124,23 @@ def _counts(text: str) -> list[int]:
     return counts
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/portability")
     parser.add_argument("--stack", action="append", required=True)
     parser.add_argument("--cpu", action="append")
     parser.add_argument("--threads", type=_counts)
     parser.add_argument("--operation", action="append")
-    for flag in ("--knobs", "--quick", "--json", "--write"):
+    parser.add_argument("--against", action="append", type=Path, default=[])
+    for flag in ("--knobs", "--quick", "--here", "--json", "--write"):
         parser.add_argument(flag, action="store_true")
-    return parser
+    asked = parser.parse_args(arguments)
+    if (asked.here or asked.against) and (asked.threads or asked.knobs):
+        parser.error("--here and --against go with neither --threads nor --knobs")
+    if asked.here and asked.cpu:
+        parser.error("--here emulates no CPU, and --cpu names one")
+    if len({file.name for file in asked.against}) < len(asked.against):
+        parser.error("two files of --against have one name, which the table needs to tell them")
+    return asked
 
 
 def run(ask: Callable[[], int]) -> int:

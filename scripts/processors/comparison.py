@@ -79,6 +79,8 @@ def judge(
     if failed:
         shown = named([f"{name} ({why})" for name, why in failed.items()])
         return Verdict(2, f"can't tell: {len(failed)} of {len(names)} failed: {shown}")
+    if len(within) == 1:
+        return Verdict(0, f"nothing is compared: {_counted(within, names)} on one CPU alone")
     if not names:
         return Verdict(2, "can't tell: nothing was compared that should be portable")
     if not changed:
@@ -87,9 +89,10 @@ def judge(
             f"proves nothing: without the profile, too, nothing of {_counted(within, names)}"
             f" differs on {count}",
         )
+    have = "has" if len(names) == 1 else "have"
     return Verdict(
         0,
-        f"portable: {_counted(within, names)} have the same bits on {count};"
+        f"portable: {_counted(within, names)} {have} the same bits on {count};"
         f" without the profile {len(changed)} differ{known}",
     )
 

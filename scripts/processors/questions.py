@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from types import MappingProxyType
 from typing import NamedTuple
 
 from benchmark.markdown import table
 from benchmark.stack import Stack
 
 from processors.comparison import Places, Verdict, differing, judge, named
+from processors.elsewhere import Elsewhere
 from processors.errors import PortabilityError
 from processors.report import report
 from processors.runs import HERE, LIBRARIES, Outcomes, Place, Runner, run_all
@@ -48,8 +50,10 @@ def repeatable() -> dict[str, str]:
     return {PROFILE: "repeatable"}
 
 
-def ask_cpus(runner: Runner, cpus: Sequence[str]) -> Answer:
-    """Compare this CPU with emulated ones."""
+def ask_cpus(
+    runner: Runner, cpus: Sequence[str], elsewhere: Mapping[str, Elsewhere] = MappingProxyType({})
+) -> Answer:
+    """Compare this CPU with emulated ones, and with those of other machines, by their names."""
     places = {HERE: Place(), **{cpu: Place(cpu) for cpu in cpus}}
     wanted = {
         f"{name}, {side}": (place, variables)
@@ -60,6 +64,8 @@ def ask_cpus(runner: Runner, cpus: Sequence[str]) -> Answer:
     within, without = (
         {name: found[f"{name}, {side}"] for name in places} for side in (WITHIN, WITHOUT)
     )
+    within.update({name: there.within for name, there in elsewhere.items()})
+    without.update({name: there.without for name, there in elsewhere.items()})
     text = report(within, without, _reason(runner.stack))
     return Answer(runner.stack, within, without, text)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -59,6 +60,24 @@ def test_each_place_and_each_operation_is_in_the_json() -> None:
     apart = {place["numpy exp2 float64"]["digest"] for place in sides["without"].values()}
     assert len(digests) == 1
     assert len(apart) == 2
+
+
+def test_another_machines_outcomes_are_compared_with(tmp_path: Path) -> None:
+    operation = "numpy exp2 float64"
+    asked = ("--here", "--operations", operation)
+    there = json.loads(portability("--json", *asked).stdout)
+    file = tmp_path / "there.json"
+
+    def compared() -> str:
+        file.write_text(json.dumps(there))
+        return portability("--against", str(file), *asked).stdout.splitlines()[-1]
+
+    sides = there["stacks"][STACK]
+    assert compared().startswith("proves nothing: ")
+    sides["without"]["this CPU"][operation]["digest"] = "another"
+    assert compared().startswith("portable: 1 operation has the same bits on 2 CPUs")
+    sides["with"]["this CPU"][operation]["digest"] = "another"
+    assert compared().startswith("not portable: 1 of 1 differ on 2 CPUs")
 
 
 def test_numbers_of_threads_keep_their_bits_on_one_cpu_and_on_two() -> None:
