@@ -23,7 +23,8 @@ INSTALLED = [name for name in LIBRARIES if importlib.util.find_spec(name)]
 LIST = """
 import json, sys
 from processors.operations.__main__ import _asked
-print(json.dumps([names["operation"] for names, _ in _asked([sys.argv[1]], [])]))
+names = [names["operation"] for names, _ in _asked(*json.loads(sys.argv[1]))]
+print(json.dumps([names, list(sys.modules)]))
 """
 
 
@@ -91,17 +92,40 @@ def test_an_operation_that_raises_is_an_error_of_its_own() -> None:
     assert "digest" not in found
 
 
-@pytest.mark.parametrize("library", INSTALLED)
-def test_each_operation_has_a_name_of_its_own(library: str) -> None:
+@pytest.mark.parametrize(
+    ("parts", "imported"),
+    [
+        pytest.param(["numpy dot"], False, id="named with its library"),
+        pytest.param(["numpy dot", "torch dot"], True, id="and with another"),
+        pytest.param(["dot"], True, id="of any library"),
+        pytest.param([], True, id="all"),
+    ],
+)
+def test_a_library_that_nothing_is_asked_of_is_not_imported(
+    parts: list[str], imported: bool
+) -> None:
+    names, modules = listed(["numpy", "torch"], parts)
+
+    assert "numpy dot float32" in names
+    assert ("torch" in modules) is imported
+
+
+def listed(libraries: list[str], parts: list[str]) -> tuple[list[str], list[str]]:
     told = subprocess.run(
-        [sys.executable, "-c", LIST, library],
+        [sys.executable, "-c", LIST, json.dumps([libraries, parts])],
         env={**os.environ, "PYTHONPATH": str(PROJECT / "scripts")},
         capture_output=True,
         text=True,
         check=True,
     )
+    names, modules = json.loads(told.stdout)
+    return names, modules
 
-    names = json.loads(told.stdout)
+
+@pytest.mark.parametrize("library", INSTALLED)
+def test_each_operation_has_a_name_of_its_own(library: str) -> None:
+    names, _ = listed([library], [])
+
     assert len(set(names)) == len(names) > 150
     if "tensorflow" in INSTALLED:  # the stack that the known ones are of
         known = {
