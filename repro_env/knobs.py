@@ -142,7 +142,6 @@ KNOBS = (
         "itself, since 2.9, on CPUs with AVX512_VNNI and the like",
         source="https://github.com/tensorflow/tensorflow/releases/tag/v2.9.0",
     ),
-    # ---- PyTorch
     Knob(
         name="tensorflow.eigen.cache_sizes",
         modules=TENSORFLOW,
@@ -153,6 +152,7 @@ KNOBS = (
         source="https://gitlab.com/libeigen/eigen/-/blob/master/Eigen/src/Core/products/GeneralBlockPanelKernel.h",
         read="repro_env.libraries.eigen.cache_sizes()",
     ),
+    # ---- PyTorch
     Knob(
         name="torch.use_deterministic_algorithms",
         modules=TORCH,

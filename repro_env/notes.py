@@ -196,7 +196,8 @@ def _portability(reports: Sequence[Report]) -> list[Note]:
     libraries = {name: text for one in reports for name, text in one["libraries"].items()}
     if not any(one["profile"][0] == "portable" for one in reports):
         return []
-    return [Note("portability", known.text) for known in unportable.of(libraries)]
+    known = [one.text for one in unportable.of(libraries)]
+    return [Note("portability", text) for text in [*known, *unportable.unmeasured(libraries)]]
 
 
 def _precision(report: Report) -> list[Note]:

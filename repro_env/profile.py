@@ -7,11 +7,12 @@ import os
 import sys
 
 from repro_env.errors import SettingError
+from repro_env.imports import Follower
 from repro_env.portable import VALUES
 
 TYPE_CHECKING = False  # typing's own constant costs the import of typing
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
@@ -24,11 +25,12 @@ threads = 0  # as many as computations are split among; 0 where the profile is n
 applied: "dict[str, str]" = {}  # the variables that were set here, and to what
 
 
-def apply(count: int) -> None:
+def apply(count: int, refuse: "Callable[[Exception], object]") -> None:
     """Set what the profile sets, and see that it can be kept here.
 
     Args:
         count: `REPRO_THREADS`.
+        refuse: Called with the exception where a library that is imported later can't keep it.
 
     Called again, it does nothing: in a virtual environment `site` runs every `.pth` file twice.
 
@@ -56,7 +58,18 @@ def apply(count: int) -> None:
     applied.update({name: text for name, text in wanted.items() if name not in os.environ})
     os.environ.update(applied)
     sys.meta_path.insert(0, _Hush())
+    Follower({"tensorflow": lambda: _set_cache_sizes(refuse)}).start()
     threads = count
+
+
+def _set_cache_sizes(refuse: "Callable[[Exception], object]") -> None:
+    """Set what no variable sets."""
+    from repro_env.libraries import eigen
+
+    try:
+        eigen.set_cache_sizes()
+    except SettingError as error:
+        refuse(error)
 
 
 def variables(count: int) -> "dict[str, str]":
@@ -99,7 +112,7 @@ def check_cpu() -> None:
             if found is not None
             else "whether this CPU has AVX2 can't be told, and the profile portable needs it",
             hint="take a machine with AVX2 (Intel's since 2013, AMD's since 2015), "
-            "or REPRO_PROFILE=repeatable",
+            "or run it with REPRO_PROFILE=repeatable",
         )
 
 

@@ -29,7 +29,7 @@ def seed_everything(seed: int | None = None) -> int:
     """
     name, threads = settings.read_profile(os.environ)
     if name == "portable":
-        profile.apply(threads)
+        profile.apply(threads, _raise)
     value = settings.read_seed_or_default(os.environ) if seed is None else _checked(seed)
     settings.read_unseeded(os.environ)
     settings.write_seed(os.environ, value)

@@ -24,7 +24,7 @@ def start() -> None:
         if name == "portable":
             from repro_env import profile
 
-            profile.apply(threads)
+            profile.apply(threads, seeding.stop)
         seed = settings.read_seed(os.environ)
         if seed is not None:
             seeding.install(seed, seeding.stop)

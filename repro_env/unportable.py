@@ -81,6 +81,10 @@ UNPORTABLE = (
 )
 
 
+# The versions that `scripts/portability` was asked of, as they begin.
+MEASURED = {"numpy": ("1.23", "2.4"), "torch": ("2.0", "2.15"), "tensorflow": ("2.9",)}
+
+
 def reason(operation: str, libraries: Mapping[str, str]) -> str:
     """Return why an operation is known not to be portable; empty where it should be.
 
@@ -103,5 +107,20 @@ def of(libraries: Mapping[str, str]) -> Iterator[Unportable]:
         libraries: The version of each, by its name.
     """
     for known in UNPORTABLE:
-        if f"{libraries.get(known.library, '')}.".startswith(f"{known.version}."):
+        if _is_of(libraries.get(known.library, ""), known.version):
             yield known
+
+
+def unmeasured(libraries: Mapping[str, str]) -> Iterator[str]:
+    """Say of which libraries nobody knows what is portable in them.
+
+    Args:
+        libraries: The version of each, by its name.
+    """
+    for name, version in libraries.items():
+        if not any(_is_of(version, known) for known in MEASURED.get(name, ())):
+            yield f"what of {name} {version} is portable was not measured"
+
+
+def _is_of(version: str, begins: str) -> bool:
+    return f"{version}.".startswith(f"{begins}.")

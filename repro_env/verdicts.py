@@ -258,11 +258,12 @@ def _switch(knob: Knob, seen: Seen, profile: Profile) -> Row | None:
     if knob.serves(row.found, profile):
         return row
     after = seen.report["after import"].get(knob.name, {}).get("value")
-    if after is None and wanted == "True":
+    asks = "REPRO_PROFILE=portable" if knob.repeatable is None else "REPRO_SEED=42"
+    if after is None and (wanted == "True" or knob.repeatable is None):
         return row._replace(
             verdict=MISSING,
             why=f"nothing has set it, so {knob.why}",
-            advice="start the command with REPRO_SEED=42, so that the start-up hook sets it",
+            advice=f"start the command with {asks}, so that the start-up hook sets it",
         )
     if after in (None, wanted):
         return row._replace(

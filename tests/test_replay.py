@@ -262,6 +262,21 @@ def test_under_the_profile_portable_another_cpu_is_named_and_the_bits_can_match(
     assert "the profile portable has libraries compute alike on all CPUs with AVX2" in said
 
 
+def test_the_profile_portable_can_not_be_kept_without_avx2(project: Project) -> None:
+    project.commit(train_py=TRAIN)
+    project.run("--profile", "portable", "--", "python", "train.py")
+    file = next((project.folder / ".repro" / "runs").iterdir()) / "run.json"
+    plain = json.loads(file.read_text())
+    plain["observation"]["host"]["cpu_features"].remove("avx2")
+    _write(file, plain)
+
+    done = project.repro("replay", "last", "--dry-run", "--json")
+
+    forecast = {one["what"]: one["can_change_bits"] for one in json.loads(done.stdout)["forecast"]}
+    assert done.returncode == 1
+    assert forecast == {"CPU features": "yes"}
+
+
 def test_where_nothing_differs_the_bits_can_match(trained: Project) -> None:
     done = trained.repro("replay", "last", "--dry-run")
 

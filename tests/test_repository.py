@@ -10,6 +10,7 @@ import pytest
 import yaml
 from images.lock import read_lock
 
+from repro_env.unportable import unmeasured
 from tests.conftest import PROJECT
 
 SCRIPTS = sorted(
@@ -21,6 +22,14 @@ LOCKS = ["requirements.txt", *(f"requirements/{n}.txt" for n in ("torch", "dev",
 STACKS = {"tf": "requirements.txt", "torch": "requirements/torch.txt"}
 FOUND = ("BASE_IMAGE", "DEBIAN_MIRROR", "DEBIAN_SECURITY_MIRROR", "SOURCE_URL")  # no default here
 PASSED_ON = {"REPRO_THREADS": "1"}  # without a default in compose: not set unless somebody sets it
+
+
+def test_what_is_portable_was_measured_in_the_locked_versions() -> None:
+    for lock in STACKS.values():
+        found = dict(re.findall(r"^(numpy|torch|tensorflow)==([\w.+]+)", read(lock), re.M))
+
+        assert {"numpy", "torch"} <= set(found)
+        assert not [*unmeasured(found)], "ask scripts/portability, then add the version to MEASURED"
 
 
 def read(name: str) -> str:

@@ -72,6 +72,30 @@ def test_what_is_in_effect_is_well(knob: Knob) -> None:
     assert judged(knob, wanted) == Row(knob.name, wanted, wanted, "ok")
 
 
+def test_a_process_that_lost_the_profile_is_told_to_be_started_with_it() -> None:
+    row = judged(knobs.knob("REPRO_PROFILE"), None, effect="repeatable")
+
+    assert (row.verdict, row.wanted, row.found) == ("missing", "portable", "not set")
+    assert row.advice == "start the command with REPRO_PROFILE=portable"
+
+
+def test_another_number_of_threads_does_not_serve() -> None:
+    assert judged(knobs.knob("REPRO_THREADS"), "4").verdict == "ok"
+    assert judged(knobs.knob("REPRO_THREADS"), "2").verdict == "wrong value"
+
+
+def test_a_switch_of_the_profile_that_was_never_set_is_missing() -> None:
+    knob = knobs.knob("tensorflow.eigen.cache_sizes")
+
+    row = judged(knob, None, effect="49152 262144 2097152")
+
+    assert row.verdict == "missing"
+    assert row.why == f"nothing has set it, so {knob.why}"
+    assert row.advice == (
+        "start the command with REPRO_PROFILE=portable, so that the start-up hook sets it"
+    )
+
+
 @each_knob
 def test_each_value_that_serves_as_well_is_well(knob: Knob) -> None:
     for found in map(str, knob.good):

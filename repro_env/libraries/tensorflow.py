@@ -39,10 +39,6 @@ def make_deterministic(seeder: Seeder) -> None:
 
     if os.environ.get("TF_DETERMINISTIC_OPS") not in ("0", "false"):
         tensorflow.config.experimental.enable_op_determinism()
-    if "repro_env.profile" in sys.modules and sys.modules["repro_env.profile"].threads:
-        from repro_env.libraries import eigen
-
-        eigen.set_cache_sizes()
 
 
 def version() -> str:

@@ -47,7 +47,7 @@ def runs(was: Record, now: Record) -> Comparison:
             was.observation.host,
             now.definition,
             now.observation.host,
-            environment.libraries(was.observation.processes),
+            (was.observation.processes, now.observation.processes),
         ),
         *environment.processes(was.observation.processes, now.observation.processes),
         *outputs,

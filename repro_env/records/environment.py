@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from repro_env import knobs, unportable
 from repro_env.knob import Profile
@@ -11,11 +11,18 @@ from repro_env.records.finding import NO, UNKNOWN, YES, Answer, Finding, compare
 from repro_env.records.observation import Host, Process, main_of
 
 PORTABLE = "the profile portable has libraries compute alike on all CPUs with AVX2"
+NEEDED = ("avx2", "fma")  # as Linux names them
+LACKING = "the profile portable can't be kept on a CPU without AVX2"
+UNREADABLE = "unreadable"
 HAVE_LINES = ("REPRO_SEED", "REPRO_PROFILE", "REPRO_THREADS")  # of their own
 
 
 def compare(
-    was: Definition, on: Host, now: Definition, here: Host, libraries: Mapping[str, str]
+    was: Definition,
+    on: Host,
+    now: Definition,
+    here: Host,
+    processes: Sequence[Sequence[Process]],
 ) -> Iterator[Finding]:
     """Compare what decides bits apart from code and inputs, as far as it is known beforehand.
 
@@ -24,7 +31,7 @@ def compare(
         on: Its machine.
         now: The second run's definition.
         here: Its machine.
-        libraries: The frameworks that the first run's processes had loaded, with their versions.
+        processes: Those of the first run, and of the second one where it has run.
     """
     for what, of_definition, why in _OF_DEFINITION:
         yield from compared(what, of_definition(was), of_definition(now), YES, why)
@@ -32,11 +39,10 @@ def compare(
     yield from _packages(was.packages, now.packages)
     for what, of_host, decides, why in _OF_HOST:
         yield from compared(what, of_host(on), of_host(here), decides, why)
-    exceptions = [one.text for one in unportable.of(libraries) if one.is_silent]
     if was.profile == now.profile == "portable":
-        yield from _processor(on, here, [*exceptions, *_not_kept(was)])
+        yield from _portable_processor(on, here, _doubts(zip((was, now), processes)))
     else:
-        yield from _processor(on, here, None)
+        yield from _processor(on, here, YES, "")
     has_gpu = bool(on.gpus) or bool(here.gpus)
     yield from _knobs("", was.variables, now.variables, has_gpu)
     if not isinstance(was.knobs, Unavailable) and not isinstance(now.knobs, Unavailable):
@@ -76,30 +82,64 @@ def _packages(was: Packages | Unavailable, now: Packages | Unavailable) -> Itera
         yield from compared(f"package {name}", *found, YES, "other code")
 
 
-def _not_kept(was: Definition) -> Iterator[str]:
-    """Say why a run under the profile `portable` may not have been under all of it."""
-    if isinstance(was.knobs, Unavailable):
-        yield f"whether it was in effect was not seen: {was.knobs.reason}"
+def _doubts(runs: Iterable[tuple[Definition, Sequence[Process]]]) -> dict[str, bool]:
+    """Return what may not compute alike on another CPU, and whether nobody would be told of it."""
+    found: dict[str, bool] = {}
+    for definition, processes in runs:
+        if isinstance(definition.knobs, Unavailable):
+            found[f"whether it was in effect was not seen: {definition.knobs.reason}"] = True
+        loaded = libraries(processes)
+        found |= {one.text: one.is_silent for one in unportable.of(loaded)}
+        found |= dict.fromkeys(unportable.unmeasured(loaded), True)
+        profile = Profile("portable", definition.threads)
+        for process in processes:
+            found |= dict.fromkeys(_not_kept(process, profile), True)
+    return found
+
+
+def _not_kept(process: Process, profile: Profile) -> Iterator[str]:
+    """Say which knobs of the profile a process had lost, where it has computed something."""
+    if not process.libraries:
         return
-    profile = Profile("portable", was.threads)
+    # One thread is what PyTorch gives a worker, and as good as any number in a child.
+    served = (profile, profile._replace(threads=1)) if "process " in process.place else (profile,)
     for knob in knobs.KNOBS:
-        found = was.knobs.values.get(knob.name, "unreadable")
-        is_of_it = knob.repeatable is None and knob.portable is not None
-        if is_of_it and not found.startswith("unreadable") and not knob.serves(found, profile):
-            yield f"{knob.name} was {found} as the run ended"
+        is_of_it = knob.portable is not None and knob.repeatable != knob.portable
+        if not is_of_it or not {"sys", *process.libraries} & set(knob.modules):
+            continue
+        found = process.knobs_at_end.get(knob.name, UNREADABLE)
+        if found.startswith(UNREADABLE):
+            found = process.variables_at_end.get(knob.name, "not set")
+        if not any(knob.serves(found, one) for one in served):
+            yield f"{knob.name} was {found} as a process ended"
 
 
-def _processor(on: Host, here: Host, exceptions: Sequence[str] | None) -> Iterator[Finding]:
+def _portable_processor(on: Host, here: Host, doubts: Mapping[str, bool]) -> Iterator[Finding]:
+    """Compare the CPUs of two runs under the profile `portable`.
+
+    Args:
+        on: The first run's machine.
+        here: The second run's.
+        doubts: What may differ all the same, and whether nobody would be told.
+    """
+    for one in (on, here):
+        known = one.cpu_features
+        if not isinstance(known, Unavailable) and not {*NEEDED} <= {*known}:
+            yield from _processor(on, here, YES, LACKING)
+            return
+    decides: Answer = UNKNOWN if any(doubts.values()) else NO
+    yield from _processor(on, here, decides, "; but ".join([PORTABLE, *doubts]))
+
+
+def _processor(on: Host, here: Host, decides: Answer, reason: str) -> Iterator[Finding]:
     """Compare the CPUs.
 
     Args:
         on: The first run's machine.
         here: The second run's.
-        exceptions: What does not compute alike on different CPUs under the profile `portable`;
-            None under another profile.
+        decides: Whether a difference can change bits.
+        reason: Why, whatever differs; empty where that depends on it.
     """
-    decides: Answer = YES if exceptions is None else UNKNOWN if exceptions else NO
-    reason = "" if exceptions is None else "; but ".join([PORTABLE, *exceptions])
     why = reason or "libraries pick their kernels by it"
     yield from compared("CPU model", on.cpu_model, here.cpu_model, decides, why)
     why = reason or "as many threads, and sums are split among them"

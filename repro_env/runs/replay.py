@@ -79,13 +79,13 @@ def forecast(
     here = replace(
         was.definition, image=surroundings.image(environ), packages=unknown, knobs=unknown
     )
-    libraries = environment.libraries(was.observation.processes)
+    observed = was.observation
     found = environment.compare(
-        was.definition, was.observation.host, here, surroundings.host(), libraries
+        was.definition, observed.host, here, surroundings.host(), [observed.processes]
     )
     code_found = _code_in_place(was, runs) if in_place else _code_not_kept(was)
     everything = (*code_found, *found)
-    return [one for one in everything if one.can_change_bits != NO or one.why == PORTABLE]
+    return [one for one in everything if one.can_change_bits != NO or one.why.startswith(PORTABLE)]
 
 
 def is_other(forecast: Sequence[Finding]) -> bool:

@@ -43,7 +43,7 @@ class Tracer:
 
     def start(self) -> None:
         """Follow the imports and the forks to come."""
-        from repro_env.trace.imports import Follower
+        from repro_env.imports import Follower
 
         os.register_at_fork(before=self.recorder.count_fork, after_in_child=self._begin_child)
         Follower(

@@ -288,9 +288,9 @@ def test_a_child_that_has_lost_the_profile_is_a_complaint() -> None:
     said = said_of(code)
 
     assert said.status == 1
-    child = said.said["processes"][1]
-    verdicts = {row["knob"]: row["verdict"] for row in child["knobs"]}
-    assert verdicts["OMP_NUM_THREADS"] == "overridden" or verdicts["OMP_NUM_THREADS"] == "missing"
+    assert said.row("REPRO_PROFILE")["verdict"] == "missing"
+    assert said.row("REPRO_PROFILE")["advice"] == "start the command with REPRO_PROFILE=portable"
+    assert said.row("NPY_DISABLE_CPU_FEATURES")["verdict"] == "missing"
 
 
 @pytest.mark.parametrize(("variables", "status"), [({}, 0), ({"REPRO_DISABLE": "1"}, 1)])
@@ -345,6 +345,22 @@ def test_eigens_cache_sizes_are_the_profiles_and_decide_bits() -> None:
     assert again[1] == ours[1]  # level 3 decides none
     assert others[1] != ours[1]
     assert healthy().row(EIGEN)["verdict"] == "ok"
+
+
+@pytest.mark.skipif(not HAS_TF, reason="this stack has no TensorFlow")
+def test_eigens_cache_sizes_are_the_profiles_without_a_seed_too() -> None:
+    code = "import tensorflow; from repro_env.libraries import eigen; print(eigen.cache_sizes())"
+    unseeded = {name: text for name, text in os.environ.items() if name != "REPRO_SEED"}
+
+    done = subprocess.run(
+        [PYTHON, "-c", code],
+        env={**unseeded, "REPRO_PROFILE": "portable"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout == f"{knobs.knob(EIGEN).portable}\n"
 
 
 @pytest.mark.skipif(not HAS_TF, reason="this stack has no TensorFlow")

@@ -83,4 +83,4 @@ def test_a_cpu_without_avx2_is_refused_with_a_sentence(
 
     assert (done.returncode, done.stdout) == (status, "" if status else "user code\n")
     assert ("error: this CPU has no AVX2" in done.stderr) == bool(status)
-    assert ("or REPRO_PROFILE=repeatable" in done.stderr) == bool(status)
+    assert ("or run it with REPRO_PROFILE=repeatable" in done.stderr) == bool(status)

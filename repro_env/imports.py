@@ -4,11 +4,9 @@ It works where nothing seeds the process, too, so it is a finder of its own: it 
 itself, and stands before the seeder's, so that a library is seeded first.
 """
 
-from __future__ import annotations
-
 import sys
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # typing's own constant costs the import of typing
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from importlib.abc import Loader
@@ -23,7 +21,7 @@ class Follower:
         told: By the module's name, what to call.
     """
 
-    def __init__(self, told: dict[str, Callable[[], None]]) -> None:
+    def __init__(self, told: "dict[str, Callable[[], None]]") -> None:
         self._told = told
 
     def start(self) -> None:
@@ -35,27 +33,25 @@ class Follower:
                 tell()
 
     def find_spec(
-        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        """Return the other finders' answer for what is followed; None for the rest."""
+        self, name: str, path: "Sequence[str] | None" = None, target: "ModuleType | None" = None
+    ) -> "ModuleSpec | None":
+        """Return the later finders' answer for what is followed; None for the rest."""
         if name not in self._told:
             return None
-        for finder in sys.meta_path:
+        for finder in sys.meta_path[sys.meta_path.index(self) + 1 :]:  # the earlier were asked
             find = getattr(finder, "find_spec", None)
-            spec: ModuleSpec | None = (
-                find(name, path, target) if find and finder is not self else None
-            )
+            spec: "ModuleSpec | None" = find(name, path, target) if find else None
             if spec is not None:
                 self._tell_after(name, spec.loader)
                 return spec
         return None
 
-    def _tell_after(self, name: str, loader: Loader | None) -> None:
+    def _tell_after(self, name: str, loader: "Loader | None") -> None:
         if loader is None or isinstance(loader, type) or not hasattr(loader, "exec_module"):
             return
         run = loader.exec_module
 
-        def exec_module(module: ModuleType) -> None:
+        def exec_module(module: "ModuleType") -> None:
             run(module)
             vars(loader).pop("exec_module", None)
             if module.__name__ == name:
