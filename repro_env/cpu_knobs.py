@@ -25,6 +25,7 @@ CPU_KNOBS = (
         why="other CPUs give other bits, unless it is portable, which costs speed",
         source="https://docs.pytorch.org/docs/stable/notes/numerical_accuracy.html",
         legal=("repeatable", "portable"),
+        good=("repeatable", "portable"),
         read="repro_env.readings.profile_in_effect()",
     ),
     Knob(
@@ -36,6 +37,7 @@ CPU_KNOBS = (
         why="the profile portable fixes how many threads share a sum, on whatever machine",
         source="https://docs.pytorch.org/docs/stable/notes/numerical_accuracy.html",
         legal=range(1, 1025),
+        good=range(1, 1025),
         read="repro_env.readings.threads_in_effect()",
     ),
     Knob(
