@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 from benchmark.inside import Loop, process_seconds
 from benchmark.markdown import table
-from benchmark.operations import BLOCK_S, OPERATIONS, block_seconds, main, time_program
+from benchmark.operations import (
+    BLOCK_S,
+    CACHE_SIZES,
+    OPERATIONS,
+    block_seconds,
+    main,
+    time_program,
+)
 from benchmark.portable import (
     EXAMPLES,
     LIBRARIES,
@@ -21,8 +28,12 @@ from benchmark.portable import (
 )
 from benchmark.turns import in_turns
 
+from repro_env.knobs import knob
 from repro_env.portable import VALUES
 from tests.conftest import PROJECT
+
+KNOBS = {name: text.format(threads=4) for name, text in VALUES}
+KNOBS[CACHE_SIZES] = str(knob(CACHE_SIZES).portable)
 
 
 def test_many_sides_take_turns_and_their_order_is_turned_round_each_time() -> None:
@@ -126,18 +137,17 @@ def test_each_knob_of_the_profile_that_a_library_reads_is_priced_alone_and_with_
 ) -> None:
     sets = knob_sets(library, 4, wide)
 
-    profile = {name: text.format(threads=4) for name, text in VALUES}
     both = sets["all of `portable`"]
     assert next(iter(sets)) == "nothing"
     assert sets["nothing"] == {}
-    assert both.items() <= profile.items()
+    assert both.items() <= KNOBS.items()
     assert all(sets[f"`{name}={text}`"] == {name: text} for name, text in both.items())
 
 
 def test_no_knob_of_the_profile_is_left_out() -> None:
     priced = [name for library in LIBRARIES for name in knob_sets(library, 4, wide=False)]
 
-    assert {f"`{name}={text.format(threads=4)}`" for name, text in VALUES} <= {*priced}
+    assert {f"`{name}={text}`" for name, text in KNOBS.items()} <= {*priced}
 
 
 @pytest.mark.parametrize("library", LIBRARIES)

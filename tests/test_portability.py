@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from processors import questions
-from processors.__main__ import PAGE, main, run
+from processors.__main__ import CPUS, PAGE, QUICK, _parse, emulated, main, run, runner
 from processors.comparison import MOST_NAMED, Places, differing, failing, judge, named
 from processors.elsewhere import read_elsewhere
 from processors.emulator import check_models, find_emulator, is_static
@@ -71,6 +71,13 @@ def test_a_proof_in_which_nothing_could_differ_is_none() -> None:
 
     assert verdict.status == 1
     assert verdict.words.startswith("proves nothing: without the profile, too, nothing of")
+
+
+def test_what_is_known_differs_on_any_cpu_and_proves_nothing_either() -> None:
+    verdict = judge(places(dot="d2"), places(dot="d2"), not_for_dot)
+
+    assert verdict.status == 1
+    assert verdict.words.startswith("proves nothing: ")
 
 
 def test_what_is_known_not_to_be_portable_may_differ_and_may_agree() -> None:
@@ -364,16 +371,67 @@ def test_another_stacks_outcomes_a_broken_file_and_none_are_refused(tmp_path: Pa
         pytest.param(["--against=a", "--knobs"], "neither --threads", id="knobs"),
         pytest.param(["--here", "--cpu=EPYC"], "--cpu names one", id="cpu"),
         pytest.param(["--against=a/it", "--against=b/it"], "have one name", id="names"),
+        pytest.param(["--threads=1", "--cpu=EPYC", "--cpu=max"], "names more", id="two of one"),
+        pytest.param(["--threads=1", "--knobs"], "are two questions", id="questions"),
+        pytest.param(["--write", "--quick"], "takes the whole table", id="quick"),
+        pytest.param(["--write", "--operation=exp"], "takes the whole table", id="operations"),
+        pytest.param(["--write", "--here"], "takes the whole table", id="this CPU alone"),
+        pytest.param(["--write", "--cpu=EPYC"], "takes the whole table", id="another CPU"),
     ],
 )
 def test_contradicting_options_are_refused(
     wrong: list[str], why: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as raised:
-        main(["--stack", "tf", *wrong])
+        _parse(["--stack", "tf", *wrong])
 
     assert raised.value.code == 2
     assert why in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(["--threads=1", "--quick", "--operation=exp"], id="threads"),
+        pytest.param(["--knobs", "--cpu=EPYC", "--operation=exp"], id="knobs"),
+        pytest.param(["--against=there.json"], id="another machine, too"),
+    ],
+)
+def test_a_table_that_says_what_it_is_of_can_be_written(words: list[str]) -> None:
+    assert _parse(["--stack=tf", "--write", *words]).write
+
+
+@pytest.mark.parametrize(
+    ("words", "cpus"),
+    [
+        pytest.param([], CPUS, id="all"),
+        pytest.param(["--quick"], CPUS[:1], id="quick"),
+        pytest.param(["--here"], (), id="none"),
+        pytest.param(["--knobs"], ("Haswell-noTSX", "max"), id="another cache"),
+        pytest.param(["--knobs", "--quick"], CPUS[:1], id="knobs, quick"),
+        pytest.param(["--knobs", "--cpu=EPYC"], ["EPYC"], id="named"),
+    ],
+)
+def test_each_question_has_cpus_of_its_own(words: list[str], cpus: object) -> None:
+    assert emulated(_parse(["--stack=tf", *words]), "tf") == cpus
+
+
+@pytest.mark.parametrize(
+    ("words", "operations", "trains"),
+    [
+        pytest.param([], (), True, id="all"),
+        pytest.param(["--threads=1,2"], (), True, id="threads"),
+        pytest.param(["--knobs"], (), False, id="knobs"),
+        pytest.param(["--quick"], QUICK, False, id="quick"),
+        pytest.param(["--threads=1", "--operation=exp"], ["exp"], False, id="named"),
+    ],
+)
+def test_the_examples_are_trained_where_nothing_is_chosen(
+    words: list[str], operations: object, trains: bool
+) -> None:
+    found = runner(_parse(["--stack=tf", *words]), "tf", None)
+
+    assert (found.operations, found.trainings) == (operations, trains)
 
 
 def script(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,21 +14,33 @@ from processors.errors import PortabilityError
 from processors.questions import Answer, ask_cpus, ask_knobs, ask_threads, judge_all
 from processors.runs import HERE, Place, Runner
 
+from tests.conftest import PROJECT
+
 # What it gives: `mkl` follows the CPU unless MKL_CBWR or the profile is set, `blas` the number of
-# CPUs unless OPENBLAS_NUM_THREADS or the profile is, `sum` the number of threads, `int` nothing.
+# CPUs unless OPENBLAS_NUM_THREADS or the profile is, `sum` the number of threads, `int` nothing;
+# TensorFlow's `eigen` follows the CPU's cache unless it is told its size.
 ENGINE = """
 import json, os, sys
 words = sys.argv[1:]
 env = dict(w[6:].split("=", 1) for w in words if w.startswith("--env="))
 cpus = next((w.split("=")[1] for w in words if w.startswith("--cpuset-cpus")), "all")
 cpu = words[words.index("-cpu") + 1] if "-cpu" in words else "native"
-if words[-2:-1] == ["-c"]:
+if words[0] in ("image", "compose", "buildx"):
+    pass
+elif words[0] == "info":
+    facts = {"NCPU": 2, "MemTotal": 2**30, "Runtimes": {}, "OperatingSystem": "Debian"}
+    print(json.dumps({**facts, "ServerVersion": "26.1.5"}))
+elif words[0] == "version":
+    print("26.1.5")
+elif words[-1] == "/proc/cpuinfo":
+    print("model name\t: CPU")
+elif words[-2:-1] == ["-c"]:
     print("/opt/venv/lib/python3.9/site-packages/repro_env")
 elif any(w.endswith(".py") for w in words):
     if os.environ.get("BROKEN_TRAINING"):
         sys.exit("no digits")
     print("loading\\nepoch 1 loss 0.5\\ndigest", os.environ.get("TRAINING", "abc"))
-elif os.environ.get("BROKEN"):
+elif os.environ.get("BROKEN") or os.environ.get("NO_EMULATOR") and "/qemu" in " ".join(words):
     sys.exit("no NumPy")
 elif os.environ.get("SLOW"):
     sys.exit(124)
@@ -39,8 +52,13 @@ else:
         "sum": env.get("REPRO_THREADS", ""),
         "int": "",
     }
-    for name, digest in given.items():
-        print(json.dumps({"operation": name, "group": "numpy: all", "digest": "d" + digest}))
+    if "--library=tensorflow" in words:
+        told = on or "TF_EIGEN_CACHE_SIZES" in env
+        given["eigen"] = "" if told else str(cpu == "max")
+    failing = os.environ.get("FAILING") if "MKL_DYNAMIC" not in env else None
+    for name, digest in {**given, **({failing: ""} if failing else {})}.items():
+        gave = {"error": "KeyError"} if name == failing else {"digest": "d" + digest}
+        print(json.dumps({"operation": name, "group": "numpy: all", **gave}))
 """
 
 
@@ -52,8 +70,8 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
 
 
-def runner(trainings: bool = False) -> Runner:
-    return Runner("torch", Path("/nowhere/qemu"), trainings=trainings)
+def runner(trainings: bool = False, stack: str = "torch", *operations: str) -> Runner:
+    return Runner(stack, Path("/nowhere/qemu"), operations, trainings)
 
 
 def two_cpus() -> None:
@@ -105,6 +123,25 @@ def test_each_number_of_threads_has_its_own_bits_and_keeps_them() -> None:
     )
 
 
+def test_each_number_of_threads_trains_the_examples() -> None:
+    two_cpus()
+
+    answer = ask_threads(runner(trainings=True), [1, 4], "EPYC")
+
+    assert "| trainings | 2 | same | same | same | 0 |\n" in answer.text
+
+
+def test_a_table_of_some_operations_says_which() -> None:
+    two_cpus()
+    some = runner(False, "torch", "mkl", "sum")
+
+    threads = ask_threads(some, [1, 4], "EPYC").text
+    knobs, _ = ask_knobs(some, ["EPYC"])
+
+    assert threads.startswith("Each operation named `mkl`, `sum` with 1, 4 threads, beside one CPU")
+    assert knobs.startswith("Of 4 operations named `mkl`, `sum`, on one CPU of this machine and on")
+
+
 def test_one_cpu_alone_can_not_be_asked_for_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
 
@@ -120,10 +157,44 @@ def test_a_knob_is_needed_where_something_differs_without_it() -> None:
         "needed on these 2 CPUs: OPENBLAS_NUM_THREADS, MKL_CBWR; not needed on them: "
     )
     assert text.startswith("Of 4 operations, on one CPU of this machine and on EPYC:\n")
-    assert "| nothing is left out | 0 |  |\n" in text
-    assert "| without `MKL_CBWR` | 1 | numpy: all (1) |\n" in text
-    assert "| without `ATEN_CPU_CAPABILITY` | 0 |  |\n" in text
-    assert "| `MKL_CBWR=AVX2` | 0 |  |\n" in text
+    assert "| nothing is left out | 0 |  | 0 |  |\n" in text
+    assert "| without `MKL_CBWR` | 1 | numpy: all (1) | 0 |  |\n" in text
+    assert "| without `ATEN_CPU_CAPABILITY` | 0 |  | 0 |  |\n" in text
+    assert "| `MKL_CBWR=AVX2` | 0 |  | 0 |  |\n" in text
+    assert "tensorflow" not in text + verdict.words
+
+
+def test_eigens_cache_sizes_are_a_knob_of_the_stack_that_has_tensorflow() -> None:
+    text, verdict = ask_knobs(runner(stack="tf"), ["EPYC", "max"])
+
+    assert "| nothing is left out | 0 |  | 0 |  |\n" in text
+    assert "| without `tensorflow.eigen.cache_sizes` | 1 | numpy: all (1) | 0 |  |\n" in text
+    assert "MKL_CBWR, tensorflow.eigen.cache_sizes; not needed" in verdict.words
+
+
+def test_an_operation_that_fails_leaves_open_whether_a_knob_is_needed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FAILING", "sum")
+
+    text, verdict = ask_knobs(runner(), ["EPYC"])
+
+    assert "| without `MKL_DYNAMIC` | 0 |  | 1 | numpy: all (1) |\n" in text
+    assert verdict.status == 2
+    assert verdict.words.count("MKL_DYNAMIC") == 1
+    assert verdict.words.endswith(
+        "; can't tell: 1 failed: without `MKL_DYNAMIC`: sum (KeyError (1 CPU))"
+    )
+
+
+def test_an_operation_that_is_known_to_fail_leaves_nothing_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FAILING", "torch gelu bfloat16")
+
+    _, verdict = ask_knobs(runner(stack="tf"), ["EPYC", "max"])
+
+    assert verdict.status == 0
 
 
 def test_a_training_that_ends_otherwise_is_no_digest(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,3 +233,26 @@ def test_stacks_are_judged_together() -> None:
     both = judge_all([answer, Answer("tf", answer.within, answer.without, "")])
 
     assert both.words.startswith("portable: 8 operations have the same bits on 2 CPUs; ")
+
+
+def test_this_cpu_alone_needs_no_emulator(tmp_path: Path) -> None:
+    called = tmp_path / "called"
+    for name in ("qemu-x86_64", "qemu-x86_64-static"):
+        path = tmp_path / name
+        path.write_text(f"#!/bin/sh\ntouch {called}\n")
+        path.chmod(0o755)
+
+    told = subprocess.run(
+        [PROJECT / "scripts/portability", "--stack", "torch", "--here"],
+        env={**os.environ, "NO_EMULATOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert told.returncode == 0, told.stderr
+    assert not called.exists()
+    assert "Debian, Docker 26.1.5.\n" in told.stdout
+    assert told.stdout.endswith(
+        "nothing is compared: 4 operations and 1 training on one CPU alone\n"
+    )

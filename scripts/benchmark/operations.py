@@ -30,6 +30,8 @@ BATCH, CHANNELS, KERNELS, PIXELS = 32, 32, 64, 28
 ROWS, COLUMNS = 512, 4096
 EXPONENTS = 2**20
 
+CACHE_SIZES = "tensorflow.eigen.cache_sizes"  # a knob that is no variable but here
+
 BLOCK_S = 0.05
 PAUSE_S = 0.05  # OpenMP's and OpenBLAS's threads spin for some 20 ms after their last work
 
@@ -146,6 +148,10 @@ def of_tensorflow() -> Calls:
     """Return the operations in TensorFlow, called eagerly; a convolution is there and back."""
     import tensorflow as tf
 
+    if CACHE_SIZES in os.environ:  # as the hook does under the profile
+        from repro_env.libraries import eigen
+
+        eigen.set_cache_sizes()
     left, right, exponents, rows = (
         tf.constant(drawn(*shape))
         for shape in ((SIDE, SIDE), (SIDE, SIDE), (EXPONENTS,), (ROWS, COLUMNS))

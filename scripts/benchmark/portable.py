@@ -13,11 +13,12 @@ from typing import Any
 
 from benchmark.engine import OUR_CODE, PROJECT, in_container
 from benchmark.markdown import Report, duration, table
-from benchmark.operations import OPERATIONS
+from benchmark.operations import CACHE_SIZES, OPERATIONS
 from benchmark.records import CORES
 from benchmark.stack import Stack
 from benchmark.turns import Comparison
 from repro_env.knobs import knob
+from repro_env.libraries.eigen import SIZES
 from repro_env.profile import variables
 
 PROCESSES = 6
@@ -106,8 +107,8 @@ def knob_sets(library: str, threads: int, wide: bool) -> dict[str, Variables]:
         threads: as many as there are without a knob.
         wide: whether the CPU has AVX-512.
     """
-    wanted = variables(threads).items()
-    knobs = {name: value for name, value in wanted if library in knob(name).modules}
+    wanted = {**variables(threads), CACHE_SIZES: " ".join(map(str, SIZES))}
+    knobs = {name: value for name, value in wanted.items() if library in knob(name).modules}
     wider = {name: value for name, value in WIDER.items() if wide and name in knobs}
     alone = [*_one_by_one(knobs), *NARROWER.get(library, ()), *_one_by_one(wider)]
     sets: dict[str, Variables] = {"nothing": {}}

@@ -26,6 +26,7 @@ from processors.runs import Runner
 PAGE = PROJECT / "docs/portability.md"
 # An Intel and two AMDs of other years, and all that the emulator can: a larger L1 cache, too.
 CPUS = ("Haswell-noTSX", "EPYC", "EPYC-Rome", "max")
+KNOB_CPUS = {"tf": ("Haswell-noTSX", "max"), "torch": CPUS[:1]}  # Eigen alone asks for the cache
 QUICK = (  # of each library, what other CPUs compute otherwise without the profile, and what not
     "matmul",
     "softmax",
@@ -44,21 +45,19 @@ THREADS = range(1, 1025)
 def main(arguments: Sequence[str]) -> int:
     """Ask what is asked, print the tables and the verdict, and return the status."""
     asked = _parse(arguments)
-    emulator = find_emulator()
-    cpus = asked.cpu or (CPUS[:1] if asked.quick or asked.knobs else CPUS)
-    if asked.here:
-        cpus = ()
-    check_models(emulator, cpus)
-    operations = asked.operation or (QUICK if asked.quick else ())
-    whole = not operations and not asked.knobs and not asked.threads
-    runners = [Runner(stack, emulator, operations, trainings=whole) for stack in asked.stack]
+    cpus = {stack: emulated(asked, stack) for stack in asked.stack}
+    emulator = None if asked.here else find_emulator()
+    if emulator:
+        check_models(emulator, [cpu for models in cpus.values() for cpu in models])
+    runners = [runner(asked, stack, emulator) for stack in asked.stack]
     elsewhere = {
         stack: {file.name: read_elsewhere(file, stack) for file in asked.against}
         for stack in asked.stack
     }
-    about = f"{describe_machine(runners[0].image)}; QEMU {shown_version(emulator)}.\n\n"
+    with_emulator = f"; QEMU {shown_version(emulator)}" if emulator else ""
+    about = f"{describe_machine(runners[0].image)}{with_emulator}.\n\n"
     if asked.knobs:
-        asks = {runner.stack: ask_knobs(runner, cpus) for runner in runners}
+        asks = {each.stack: ask_knobs(each, cpus[each.stack]) for each in runners}
         texts = {stack: text for stack, (text, _) in asks.items()}
         verdict = Verdict(
             max(each.status for _, each in asks.values()),
@@ -67,15 +66,32 @@ def main(arguments: Sequence[str]) -> int:
         _tell("knobs", texts, verdict, about, asked.json, asked.write, [])
         return verdict.status
     if asked.threads:
-        answers = [ask_threads(runner, asked.threads, cpus[0]) for runner in runners]
+        answers = [ask_threads(each, asked.threads, cpus[each.stack][0]) for each in runners]
         verdict = judge_all(answers, "sets of CPUs")
     else:
-        answers = [ask_cpus(runner, cpus, elsewhere[runner.stack]) for runner in runners]
+        answers = [ask_cpus(each, cpus[each.stack], elsewhere[each.stack]) for each in runners]
         verdict = judge_all(answers)
     texts = {answer.stack: answer.text for answer in answers}
     kind = "threads" if asked.threads else "cpus"
     _tell(kind, texts, verdict, about, asked.json, asked.write, answers)
     return verdict.status
+
+
+def emulated(asked: argparse.Namespace, stack: str) -> Sequence[str]:
+    """Return the CPUs that are emulated: those named, or the question's own."""
+    if asked.here:
+        return ()
+    if asked.cpu:
+        return list(asked.cpu)
+    if asked.quick:
+        return CPUS[:1]
+    return KNOB_CPUS[stack] if asked.knobs else CPUS
+
+
+def runner(asked: argparse.Namespace, stack: str, emulator: Path | None) -> Runner:
+    """Return what runs in a stack: what is named, or all; beside so many knobs, no training."""
+    operations = asked.operation or (QUICK if asked.quick else ())
+    return Runner(stack, emulator, operations, trainings=not operations and not asked.knobs)
 
 
 def _tell(
@@ -136,6 +152,16 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     asked = parser.parse_args(arguments)
     if (asked.here or asked.against) and (asked.threads or asked.knobs):
         parser.error("--here and --against go with neither --threads nor --knobs")
+    if asked.threads and asked.knobs:
+        parser.error("--threads and --knobs are two questions")
+    if asked.threads and len(asked.cpu or ()) > 1:
+        parser.error("--threads asks one emulated CPU, and --cpu names more")
+    is_part = asked.quick or asked.operation or asked.here or asked.cpu
+    if asked.write and is_part and not (asked.threads or asked.knobs):
+        parser.error(
+            "--write takes the whole table, "
+            "and --quick, --operations, --here and --cpu ask for a part of it"
+        )
     if asked.here and asked.cpu:
         parser.error("--here emulates no CPU, and --cpu names one")
     if len({file.name for file in asked.against}) < len(asked.against):

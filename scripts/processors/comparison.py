@@ -70,7 +70,7 @@ def judge(
     names = [name for name in all_names if not reason(name)]
     failed = {name: why for name, why in failing(within).items() if not reason(name)}
     differ = [name for name in differing(within) if not reason(name)]
-    changed = differing(without)
+    changed = [name for name in differing(without) if not reason(name)]
     count = f"{len(within)} {apart}"
     known = _known(len(all_names) - len(names))
     if differ:

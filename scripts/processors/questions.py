@@ -11,17 +11,17 @@ from typing import NamedTuple
 from benchmark.markdown import table
 from benchmark.stack import Stack
 
-from processors.comparison import Places, Verdict, differing, judge, named
+from processors.comparison import Places, Verdict, differing, failing, judge, named
 from processors.elsewhere import Elsewhere
 from processors.errors import PortabilityError
+from processors.operations.__main__ import CACHE_SIZES
 from processors.report import report
-from processors.runs import HERE, LIBRARIES, Outcomes, Place, Runner, run_all
+from processors.runs import HERE, LIBRARIES, Place, Runner, run_all
 from repro_env.portable import VALUES
 from repro_env.unportable import reason
 
 WITHIN, WITHOUT = "with the profile", "without it"
 PROFILE = "REPRO_PROFILE"
-Answers = Mapping[str, Places]  # by the stack
 
 
 class Answer(NamedTuple):
@@ -104,7 +104,7 @@ def ask_threads(runner: Runner, counts: Sequence[int], cpu: str) -> Answer:
     }
     without = {name: found[f"{name}, {WITHOUT}"] for name in list(places)[:2]}
     shown = ", ".join(map(str, counts))
-    text = f"Each operation with {shown} threads, beside one CPU.\n\n"
+    text = f"Each operation{_chosen(runner)} with {shown} threads, beside one CPU.\n\n"
     text += report(within, without, _reason(runner.stack), _operation)
     return Answer(runner.stack, within, without, text)
 
@@ -114,6 +114,12 @@ def _reason(stack: str) -> Callable[[str], str]:
     """Return what says why an operation is known not to be portable, in the stack's versions."""
     locked = {package.name: package.version for package in Stack(stack).lock.python}
     return lambda name: reason(_operation(name), locked)
+
+
+def _chosen(runner: Runner) -> str:
+    """Return what a table says of its operations where they were chosen by their names."""
+    parts = ", ".join(f"`{part}`" for part in runner.operations)
+    return f" named {parts}" if parts else ""
 
 
 def _operation(name: str) -> str:
@@ -158,20 +164,16 @@ ALTERNATIVES = (
     ("MKL_CBWR", "AUTO"),
     ("ATEN_CPU_CAPABILITY", "default"),
 )
+NO_VARIABLES = {CACHE_SIZES: "tensorflow.eigen.cache_sizes"}  # under the profile the hook sets it
+NOTHING, WITHOUT_KNOB = "nothing is left out", "without "
 
 
 def ask_knobs(runner: Runner, cpus: Sequence[str]) -> tuple[str, Verdict]:
-    """Leave out each knob, or give it another value, and return the table of what then differs."""
-    whole = {
-        name: value.format(threads=1)
-        for name, value in VALUES
-        if "tensorflow" in LIBRARIES[runner.stack] or not name.startswith("TF_")
-    }
-    changes: dict[str, dict[str, str]] = {"nothing is left out": whole}
-    for left in whole:
-        changes[f"without `{left}`"] = {name: text for name, text in whole.items() if name != left}
-    for name, text in ALTERNATIVES:
-        changes[f"`{name}={text}`"] = {**whole, name: text}
+    """Leave out each knob, or give it another value, and return the table of what then differs.
+
+    Eigen's cache sizes show nothing but beside a CPU with another level 1 cache, such as `max`.
+    """
+    changes = _changes(runner.stack)
     # One place with a single CPU, and the others with all, so that numbers of threads count, too.
     places = {"1 CPU": Place(cpus=str(min(os.sched_getaffinity(0))))}
     places.update({cpu: Place(cpu) for cpu in cpus})
@@ -183,23 +185,57 @@ def ask_knobs(runner: Runner, cpus: Sequence[str]) -> tuple[str, Verdict]:
     found = run_all(runner, wanted, os.cpu_count() or 1)
     known = _reason(runner.stack)
     rows: list[list[str]] = []
-    needed: list[str] = []
-    idle: list[str] = []
+    differ: dict[str, list[str]] = {}
+    failed: dict[str, list[str]] = {}
     for change in changes:
         compared = {name: found[f"{change}, {name}"] for name in places}
-        differ = [name for name in differing(compared) if not known(name)]
-        rows.append([change, str(len(differ)), _groups(differ, compared["1 CPU"])])
-        if change.startswith("without "):
-            (needed if differ else idle).append(change.removeprefix("without ").strip("`"))
-    count = len(found["nothing is left out, 1 CPU"])
-    text = f"Of {count} operations, on one CPU of this machine and on {named(list(cpus))}:\n\n"
-    text += table(["", "differ", "which"], *rows).text
-    words = f"needed on these {len(places)} CPUs: {named(needed) or 'none'}; not needed on them:"
-    broken = rows[0][1] != "0"
-    verdict = Verdict(int(broken), f"{words} {named(idle) or 'none'}")
-    return text, verdict
+        apart = [name for name in differing(compared) if not known(name)]
+        broken = {name: why for name, why in failing(compared).items() if not known(name)}
+        cells = [_groups(names, compared) for names in (apart, list(broken))]
+        rows.append([change, str(len(apart)), cells[0], str(len(broken)), cells[1]])
+        differ[change] = apart
+        failed[change] = [f"{change}: {name} ({why})" for name, why in broken.items()]
+    which = f"{len(found[f'{NOTHING}, 1 CPU'])} operations{_chosen(runner)}"
+    text = f"Of {which}, on one CPU of this machine and on {named(list(cpus))}:\n\n"
+    text += table(["", "differ", "which", "failed", "which"], *rows).text
+    return text, _judge_knobs(differ, failed, len(places))
 
 
-def _groups(names: Sequence[str], outcomes: Outcomes) -> str:
+def _changes(stack: str) -> dict[str, dict[str, str]]:
+    """Return the variables that are set instead of the profile, by what is changed in it."""
+    whole = {
+        name: value.format(threads=1)
+        for name, value in (*VALUES, (CACHE_SIZES, "1"))
+        if "tensorflow" in LIBRARIES[stack] or not name.startswith("TF_")
+    }
+    changes = {NOTHING: whole}
+    for left in whole:
+        others = {name: text for name, text in whole.items() if name != left}
+        changes[f"{WITHOUT_KNOB}`{NO_VARIABLES.get(left, left)}`"] = others
+    changes.update({f"`{name}={text}`": {**whole, name: text} for name, text in ALTERNATIVES})
+    return changes
+
+
+def _judge_knobs(
+    differ: Mapping[str, Sequence[str]], failed: Mapping[str, Sequence[str]], places: int
+) -> Verdict:
+    """Return the verdict on what differs and what failed, by what is changed."""
+    left = {
+        change: change.removeprefix(WITHOUT_KNOB).strip("`")
+        for change in differ
+        if change.startswith(WITHOUT_KNOB)
+    }
+    needed = [knob for change, knob in left.items() if differ[change]]
+    idle = [knob for change, knob in left.items() if not differ[change] and not failed[change]]
+    words = f"needed on these {places} CPUs: {named(needed) or 'none'}"
+    words += f"; not needed on them: {named(idle) or 'none'}"
+    failures = [each for several in failed.values() for each in several]
+    if failures:
+        words += f"; can't tell: {len(failures)} failed: {named(failures)}"
+    return Verdict(1 if differ[NOTHING] else 2 if failures else 0, words)
+
+
+def _groups(names: Sequence[str], places: Places) -> str:
+    outcomes = {name: each for place in places.values() for name, each in place.items()}
     groups = [outcomes[name].group for name in names]
     return ", ".join(f"{group} ({groups.count(group)})" for group in dict.fromkeys(groups))

@@ -65,13 +65,13 @@ class Runner(NamedTuple):
 
     Args:
         stack: The stack's name.
-        emulator: The emulator's path.
+        emulator: The emulator's path; None where no CPU is emulated.
         operations: The names, or parts of names, of those to run; all where there are none.
         trainings: Whether the examples are trained, too.
     """
 
     stack: str
-    emulator: Path
+    emulator: Path | None
     operations: Sequence[str] = ()
     trainings: bool = True
 
@@ -135,11 +135,13 @@ class Runner(NamedTuple):
             (PROJECT / "repro_env", _hook(self.image)),
             *((PROJECT / name, f"{CODE}/{Path(name).name}") for name in MOUNTED),
         ]
+        if self.emulator:
+            mounts.append((self.emulator, "/qemu"))
         return [
             *("docker", "run", "--rm", "--network", "none", "--shm-size", "1g"),
             *("--user", "1000:100", "--workdir", "/tmp"),
             *(f"--cpuset-cpus={place.cpus}",) * bool(place.cpus),
-            *(f"--volume={here}:{there}:ro" for here, there in [*mounts, (self.emulator, "/qemu")]),
+            *(f"--volume={here}:{there}:ro" for here, there in mounts),
             *(f"--env=PYTHONPATH={CODE}", "--env=PYTHONDONTWRITEBYTECODE=1"),
             *(f"--env={name}={value}" for name, value in variables.items()),
             self.image,

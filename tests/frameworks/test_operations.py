@@ -12,10 +12,11 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from processors.operations.__main__ import LIBRARIES, _result
+from processors.operations.__main__ import CACHE_SIZES, LIBRARIES, _result
 from processors.operations.inputs import BITS, integers, positive, symmetric, values
 from processors.operations.table import Operation, digest
 
+from repro_env.knobs import knob
 from repro_env.unportable import UNPORTABLE
 from tests.conftest import PROJECT
 
@@ -25,6 +26,15 @@ import json, sys
 from processors.operations.__main__ import _asked
 names = [names["operation"] for names, _ in _asked(*json.loads(sys.argv[1]))]
 print(json.dumps([names, list(sys.modules)]))
+"""
+READ = "from repro_env.libraries import eigen; print(eigen.cache_sizes())"
+PORTABILITY = """
+from processors.operations.__main__ import _asked
+list(_asked(["tensorflow"], ["tensorflow dot"]))
+"""
+BENCHMARK = """
+from benchmark.operations import of_tensorflow
+of_tensorflow()
 """
 
 
@@ -136,3 +146,28 @@ def test_each_operation_has_a_name_of_its_own(library: str) -> None:
             for kind in each.types
         }
         assert known <= set(names)
+
+
+@pytest.mark.skipif("tensorflow" not in INSTALLED, reason="this stack has no TensorFlow")
+@pytest.mark.parametrize(
+    ("program", "variable"),
+    [
+        pytest.param(PORTABILITY, CACHE_SIZES, id="portability"),
+        pytest.param(BENCHMARK, "tensorflow.eigen.cache_sizes", id="benchmark"),
+    ],
+)
+def test_eigen_goes_by_the_profiles_cache_sizes_where_a_variable_asks_for_that(
+    program: str, variable: str
+) -> None:
+    def sizes(**variables: str) -> str:
+        return subprocess.run(
+            [sys.executable, "-c", program + READ],
+            env={**os.environ, "PYTHONPATH": str(PROJECT / "scripts"), **variables},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+
+    portable = knob("tensorflow.eigen.cache_sizes").portable
+    assert sizes(**{variable: "1"}) == portable
+    assert sizes() != portable

@@ -13,7 +13,9 @@ from tests.conftest import PROJECT
 from tests.image.conftest import IMAGE, STACK, any_stack, cannot_run
 
 LIBRARIES = {"tf": ("numpy", "torch", "tensorflow"), "torch": ("numpy", "torch")}[STACK]
-
+SHARED = ["numpy matmul of large", "torch sum"]  # among threads
+if "tensorflow" in LIBRARIES:
+    SHARED += ["tensorflow matmul of large", "tensorflow conv2d of full blocks"]
 
 pytestmark = pytest.mark.usefixtures("emulator")
 
@@ -84,7 +86,7 @@ def test_numbers_of_threads_keep_their_bits_on_one_cpu_and_on_two() -> None:
     if len(os.sched_getaffinity(0)) < 2:
         cannot_run("this machine has one CPU alone")
 
-    told = portability("--threads", "1,3", "--operations", "numpy matmul of large", "torch sum")
+    told = portability("--threads", "1,3", "--operations", *SHARED)
 
     assert told.returncode == 0, told.stdout + told.stderr
     assert " on 4 sets of CPUs; without the profile " in told.stdout.splitlines()[-1]

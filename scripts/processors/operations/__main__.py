@@ -27,6 +27,7 @@ LIBRARIES = {
     "torch": ("torch_operations", "torch_layers", "torch_draws", "torch_halves"),
     "tensorflow": ("tensorflow_operations", "keras_operations"),
 }
+CACHE_SIZES = "TF_EIGEN_CACHE_SIZES"  # set where Eigen is to go by the profile's sizes without it
 LONGEST_ERROR = 300  # characters
 
 
@@ -84,7 +85,12 @@ def _asked(
 ) -> Iterator[tuple[dict[str, str], Operation]]:
     for library in libraries:
         for module in LIBRARIES[library] if _may_match(library, parts) else ():
-            for operation in importlib.import_module(f"{__package__}.{module}").OPERATIONS:
+            imported = importlib.import_module(f"{__package__}.{module}")
+            if library == "tensorflow" and CACHE_SIZES in os.environ:
+                from repro_env.libraries import eigen
+
+                eigen.set_cache_sizes()
+            for operation in imported.OPERATIONS:
                 name = f"{library} {operation.name}"
                 if not parts or any(part in name for part in parts):
                     yield {"operation": name, "group": f"{library}: {operation.group}"}, operation
