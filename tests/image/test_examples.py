@@ -13,6 +13,7 @@ from tests.image.jupyter_client import Jupyter
 
 EXAMPLES = ["digits_torch", *(["digits_tf"] if STACK == "tf" else [])]
 SHORT = ["--epochs", "3"]
+EPOCHS = "for epoch in range(1, 31)"  # the notebook's
 
 
 def written(folder: Path) -> dict[str, str]:
@@ -72,34 +73,38 @@ def test_the_services_doors_write_the_same_bytes(stack: Stack, example: str) -> 
     assert runs[0] == runs[1] == runs[2] == run_example(stack, example, f"runs/{example}-run")
 
 
-def test_the_notebook_prints_the_scripts_digest_each_time(stack: Stack) -> None:
-    outputs = [run_notebook(stack) for _ in range(2)]
+@pytest.mark.parametrize("epochs", [3, pytest.param(30, marks=pytest.mark.nightly)])
+def test_the_notebook_prints_the_scripts_digest_and_unseeded_another(
+    stack: Stack, epochs: int
+) -> None:
+    seeded = run_notebook(stack, epochs)
+    unseeded = run_notebook(stack, epochs, REPRO_DISABLE="1")
 
-    assert outputs[0] == outputs[1]
-    assert outputs[0][-1].strip() == script_digest(stack)
+    assert seeded == script_digest(stack, epochs)
+    assert unseeded != seeded
 
 
-def script_digest(stack: Stack) -> str:
+def script_digest(stack: Stack, epochs: int) -> str:
     """Return the last line of the PyTorch example, whose work the notebook does too."""
     mount = f"{stack.folder}:/workspace"
     run = ["docker", "run", "--rm", "--shm-size", "1g", "--volume", mount, IMAGE]
-    return stack.must(*run, "python", "examples/digits_torch.py").splitlines()[-1]
+    told = stack.must(*run, "python", "examples/digits_torch.py", "--epochs", str(epochs))
+    return told.splitlines()[-1]
 
 
-def run_notebook(stack: Stack, **env: str) -> list[str]:
-    """Execute the notebook in a fresh container; return what its cells printed."""
+def run_notebook(stack: Stack, epochs: int, **env: str) -> str:
+    """Execute the notebook in a fresh container, with as many epochs; return its last line."""
+    notebook = (stack.folder / "examples/digits.ipynb").read_text()
+    assert notebook.count(EPOCHS) == 1
+    short = stack.folder / f"examples/digits-{epochs}.ipynb"
+    short.write_text(notebook.replace(EPOCHS, f"for epoch in range(1, {epochs + 1})"))
     options = [word for name, value in env.items() for word in ("--env", f"{name}={value}")]
     execute = ["jupyter", "nbconvert", "--to", "notebook", "--execute", "--stdout"]
     told = stack.must(
         *["docker", "run", "--rm", "--shm-size", "1g", "--volume", f"{stack.folder}:/workspace"],
-        *[*options, IMAGE, *execute, "examples/digits.ipynb"],
+        *[*options, IMAGE, *execute, f"examples/{short.name}"],
     )
     cells = json.loads(told)["cells"]
     outputs = [output for cell in cells for output in cell.get("outputs", [])]
-    return ["".join(output["text"]) for output in outputs if output["output_type"] == "stream"]
-
-
-def test_the_notebook_unseeded_prints_another_digest(stack: Stack) -> None:
-    unseeded = run_notebook(stack, REPRO_DISABLE="1")
-
-    assert unseeded[-1] != run_notebook(stack)[-1]
+    streams = ["".join(output["text"]) for output in outputs if output["output_type"] == "stream"]
+    return streams[-1].strip()

@@ -16,7 +16,7 @@ import docker
 import pytest
 
 from tests.conftest import PROJECT
-from tests.image.conftest import MakeStack, Stack
+from tests.image.conftest import MakeStack, Stack, any_stack
 
 NAME = "repro-env-test-layer"
 BUILD = """
@@ -65,6 +65,7 @@ def test_two_checkouts_build_the_same_bits(make_stack: MakeStack) -> None:
     assert (result.returncode, result.stdout.split(":")[0]) == (0, "identical")
 
 
+@any_stack
 def test_a_step_that_keeps_its_times_is_named(make_stack: MakeStack) -> None:
     first, second = make_stack(), make_stack()
     for stack in (first, second):
@@ -80,6 +81,7 @@ def test_a_step_that_keeps_its_times_is_named(make_stack: MakeStack) -> None:
     assert result.stdout.splitlines()[-1].startswith("different: sha256:")
 
 
+@any_stack
 def test_a_new_commit_that_touches_no_source_of_the_image_keeps_its_commit(tmp_path: Path) -> None:
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "-q", PROJECT, clone], check=True)
