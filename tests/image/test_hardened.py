@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.image.conftest import IMAGE, STACK, MakeStack, Stack, any_stack
+from tests.image.conftest import IMAGE, STACK, MakeStack, Stack
 from tests.image.jupyter_client import Jupyter
 from tests.image.test_entrypoint import docker_run
 
@@ -202,7 +202,6 @@ def test_a_restart_empties_tmp_and_both_services_are_as_before(owned: Stack) -> 
         assert jupyter.start_kernel().run("print('ran')") == "ran\n"
 
 
-@any_stack
 def test_tmp_is_as_large_as_asked(make_stack: MakeStack) -> None:
     stack = make_stack()
     stack.up(TMP_SIZE="64m")
@@ -214,7 +213,6 @@ def test_tmp_is_as_large_as_asked(make_stack: MakeStack) -> None:
         )
 
 
-@any_stack
 def test_the_way_out_gives_a_writable_root_and_tmp_on_disk(make_stack: MakeStack) -> None:
     stack = make_stack()
     files = "docker-compose.yml:docker-compose.writable.yml"

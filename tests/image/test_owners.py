@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.image.conftest import IMAGE, MakeStack, Stack, any_stack
+from tests.image.conftest import IMAGE, MakeStack, Stack
 from tests.image.jupyter_client import Jupyter
 
 OWNERS = [1000, 123456, 0]
@@ -72,7 +72,6 @@ def test_the_services_are_reached_from_this_machine_only(owned: tuple[Stack, int
         assert [port["HostIp"] for port in bound] == ["127.0.0.1"]
 
 
-@any_stack
 def test_up_says_when_it_takes_root(make_stack: MakeStack) -> None:
     said = {
         owner: make_stack(owner=owner).run("./scripts/up", "--detach").stderr for owner in (0, 1000)
@@ -148,7 +147,6 @@ def test_a_read_only_project_starts_and_says_so(stack: Stack) -> None:
     assert result.stderr.startswith("warning: the project folder is read-only")
 
 
-@any_stack
 def test_one_service_restarts_without_the_other(stack: Stack) -> None:
     before = stack.container("ssh").attrs["State"]["StartedAt"]
 

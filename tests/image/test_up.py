@@ -43,7 +43,6 @@ def test_what_it_says_to_try_next_works(stack: Stack) -> None:
         assert "digest " in stack.must("bash", "-c", f"{command} --epochs 1")
 
 
-@any_stack
 def test_a_busy_port_is_named_and_nothing_stays_half_started(make_stack: MakeStack) -> None:
     stack = make_stack()
     with socket.socket() as busy:
@@ -58,7 +57,6 @@ def test_a_busy_port_is_named_and_nothing_stays_half_started(make_stack: MakeSta
     assert stack.must("docker", "compose", "ps", "--status", "running", "--quiet") == ""
 
 
-@any_stack
 def test_the_settings_of_an_env_file_take_effect(make_stack: MakeStack) -> None:
     stack = make_stack()
     settings = "REPRO_SEED=7 # lucky\nDATA_DIR='./elsewhere'\nexport SHM_SIZE=1gb\nCPUS=1\n"
@@ -73,7 +71,6 @@ def test_the_settings_of_an_env_file_take_effect(make_stack: MakeStack) -> None:
     assert (stack.folder / "elsewhere" / "mine").stat().st_uid == 1000
 
 
-@any_stack
 def test_a_private_key_that_lost_its_public_half_gets_it_back(make_stack: MakeStack) -> None:
     stack = make_stack()
     stack.up()
@@ -86,7 +83,6 @@ def test_a_private_key_that_lost_its_public_half_gets_it_back(make_stack: MakeSt
     assert stack.ssh("id", "-un") == "repro\n"
 
 
-@any_stack
 def test_a_failing_up_does_not_end_a_run_that_was_there_before(make_stack: MakeStack) -> None:
     stack = make_stack()
     stack.up()
@@ -99,7 +95,6 @@ def test_a_failing_up_does_not_end_a_run_that_was_there_before(make_stack: MakeS
     assert stack.container("ssh").status == "running"
 
 
-@any_stack
 def test_a_folder_with_spaces_in_its_name_works(make_stack: MakeStack) -> None:
     stack = make_stack(name="my first project")
 
@@ -176,7 +171,6 @@ class OnTerminal:
         return self.process.wait(timeout=60)
 
 
-@any_stack
 def test_on_a_terminal_the_logs_follow_until_ctrl_c_stops_both(make_stack: MakeStack) -> None:
     stack = make_stack()
     up = OnTerminal(stack, "./scripts/up")
