@@ -63,12 +63,12 @@ def apply(count: int, refuse: "Callable[[Exception], object]") -> None:
 
 
 def _set_cache_sizes(refuse: "Callable[[Exception], object]") -> None:
-    """Set what no variable sets."""
-    from repro_env.libraries import eigen
-
+    """Set what no variable sets; whatever fails there, user code must not go on without it."""
     try:
+        from repro_env.libraries import eigen
+
         eigen.set_cache_sizes()
-    except SettingError as error:
+    except Exception as error:
         refuse(error)
 
 

@@ -354,12 +354,16 @@ def test_another_stacks_outcomes_a_broken_file_and_none_are_refused(tmp_path: Pa
     file = told_elsewhere(tmp_path / "there.json")
     broken = tmp_path / "broken.json"
     broken.write_text("{")
+    deep = tmp_path / "deep.json"
+    deep.write_text("[" * 200_000)
 
     with pytest.raises(PortabilityError, match=r"there\.json has no outcomes of the torch stack"):
         read_elsewhere(file, "torch")
     with pytest.raises(PortabilityError, match=r"broken\.json has no outcomes") as raised:
         read_elsewhere(broken, "tf")
     assert raised.value.hint.endswith("scripts/portability --stack tf --here --json")
+    with pytest.raises(PortabilityError, match=r"deep\.json has no outcomes"):
+        read_elsewhere(deep, "tf")
     with pytest.raises(PortabilityError, match="No such file"):
         read_elsewhere(tmp_path / "none.json", "tf")
 
@@ -371,6 +375,8 @@ def test_another_stacks_outcomes_a_broken_file_and_none_are_refused(tmp_path: Pa
         pytest.param(["--against=a", "--knobs"], "neither --threads", id="knobs"),
         pytest.param(["--here", "--cpu=EPYC"], "--cpu names one", id="cpu"),
         pytest.param(["--against=a/it", "--against=b/it"], "have one name", id="names"),
+        pytest.param(["--against=a\nb"], "rename it", id="a newline in a name"),
+        pytest.param(["--against=a|b"], "rename it", id="what divides columns"),
         pytest.param(["--threads=1", "--cpu=EPYC", "--cpu=max"], "names more", id="two of one"),
         pytest.param(["--threads=1", "--knobs"], "are two questions", id="questions"),
         pytest.param(["--write", "--quick"], "takes the whole table", id="quick"),

@@ -9,6 +9,7 @@ import pytest
 
 from repro_env import knobs, profile, settings
 from repro_env.errors import SettingError
+from repro_env.libraries import eigen
 from tests.conftest import SEEDED, Project, Run
 
 FLAGS = Path("/proc/cpuinfo").read_text().split()
@@ -313,6 +314,18 @@ def test_numpys_warning_of_what_is_not_there_is_not_shown(run: Run, tmp_path: Pa
     assert "NPY_DISABLE" not in quiet
     assert "something else" in quiet
     assert "NPY_DISABLE" in loud
+
+
+def test_whatever_fails_after_the_import_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise OSError("no memory to read")
+
+    monkeypatch.setattr(eigen, "set_cache_sizes", fail)
+    refused: list[Exception] = []
+
+    profile._set_cache_sizes(refused.append)
+
+    assert [str(error) for error in refused] == ["no memory to read"]
 
 
 def test_the_check_of_the_cpu_agrees_with_the_kernels() -> None:

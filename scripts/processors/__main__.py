@@ -164,6 +164,9 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         )
     if asked.here and asked.cpu:
         parser.error("--here emulates no CPU, and --cpu names one")
+    for file in asked.against:
+        if "|" in file.name or not file.name.isprintable():
+            parser.error(f"--against {str(file)!r}: its name can't head a column; rename it")
     if len({file.name for file in asked.against}) < len(asked.against):
         parser.error("two files of --against have one name, which the table needs to tell them")
     return asked

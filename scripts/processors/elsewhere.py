@@ -38,7 +38,7 @@ def read_elsewhere(file: Path, stack: str) -> Elsewhere:
         return Elsewhere(*(_outcomes(sides[side][HERE]) for side in SIDES))
     except OSError as error:
         raise PortabilityError(f"{file} can't be read: {error.strerror}", advice) from None
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise PortabilityError(f"{file} has no outcomes of the {stack} stack", advice) from None
 
 
