@@ -1,7 +1,8 @@
 """Being told when a module that is followed has run: libraries come when the user imports them.
 
 It works where nothing seeds the process, too, so it is a finder of its own: it finds nothing
-itself, and stands before the seeder's, so that a library is seeded first.
+itself, and stands before the seeder's, so that a library is seeded first. The seeder follows in
+the same way by itself: one module more would cost every start of a seeded Python.
 """
 
 import sys
@@ -19,10 +20,16 @@ class Follower:
 
     Args:
         told: By the module's name, what to call.
+        refuse: Called with an exception where a module's loader can't be followed.
     """
 
-    def __init__(self, told: "dict[str, Callable[[], None]]") -> None:
+    def __init__(
+        self,
+        told: "dict[str, Callable[[], None]]",
+        refuse: "Callable[[Exception], object]" = bool,
+    ) -> None:
         self._told = told
+        self._refuse = refuse
 
     def start(self) -> None:
         """Follow the imports to come; call for what is loaded."""
@@ -48,6 +55,7 @@ class Follower:
 
     def _tell_after(self, name: str, loader: "Loader | None") -> None:
         if loader is None or isinstance(loader, type) or not hasattr(loader, "exec_module"):
+            self._refuse(TypeError(f"{name} is loaded by {loader!r}, which can't be followed"))
             return
         run = loader.exec_module
 

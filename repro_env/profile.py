@@ -58,7 +58,7 @@ def apply(count: int, refuse: "Callable[[Exception], object]") -> None:
     applied.update({name: text for name, text in wanted.items() if name not in os.environ})
     os.environ.update(applied)
     sys.meta_path.insert(0, _Hush())
-    Follower({"tensorflow": lambda: _set_cache_sizes(refuse)}).start()
+    Follower({"tensorflow": lambda: _set_cache_sizes(refuse)}, refuse).start()
     threads = count
 
 

@@ -316,6 +316,25 @@ def test_numpys_warning_of_what_is_not_there_is_not_shown(run: Run, tmp_path: Pa
     assert "NPY_DISABLE" in loud
 
 
+@pytest.mark.parametrize("seeded", [True, False])
+def test_a_tensorflow_that_can_not_be_followed_is_refused(run: Run, seeded: bool) -> None:
+    code = (
+        "import sys\n"
+        "from importlib.machinery import BuiltinImporter, ModuleSpec\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        return ModuleSpec(name, BuiltinImporter) if name == 'tensorflow' else None\n"
+        "sys.meta_path.append(Finder())\n"
+        "try:\n    import tensorflow\n"
+        "except Exception:\n    print('went on')"
+    )
+
+    done = run(code, env=PORTABLE if seeded else {"REPRO_PROFILE": "portable"})
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "tensorflow is loaded by" in done.stderr
+
+
 def test_whatever_fails_after_the_import_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> None:
         raise OSError("no memory to read")
