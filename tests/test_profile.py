@@ -320,11 +320,11 @@ def test_numpys_warning_of_what_is_not_there_is_not_shown(run: Run, tmp_path: Pa
 def test_a_tensorflow_that_can_not_be_followed_is_refused(run: Run, seeded: bool) -> None:
     code = (
         "import sys\n"
-        "from importlib.machinery import BuiltinImporter, ModuleSpec\n"
+        "from importlib.machinery import BuiltinImporter, ModuleSpec, PathFinder\n"
         "class Finder:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
         "        return ModuleSpec(name, BuiltinImporter) if name == 'tensorflow' else None\n"
-        "sys.meta_path.append(Finder())\n"
+        "sys.meta_path.insert(sys.meta_path.index(PathFinder), Finder())\n"
         "try:\n    import tensorflow\n"
         "except Exception:\n    print('went on')"
     )
