@@ -19,6 +19,8 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parent.parent
 SEEDED = {"REPRO_SEED": "42", "PYTHONHASHSEED": "0"}
+# Of our own environment, where it is set: where libraries lie, and how their threads wait.
+KEPT = ("LD_LIBRARY_PATH", "OMP_WAIT_POLICY")
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -64,8 +66,7 @@ def _run(
     python: Path, *arguments: str | Path, env: Mapping[str, str]
 ) -> subprocess.CompletedProcess[str]:
     """Run a fresh process, with nothing in its environment but what is given."""
-    kept = ("PATH", "HOME", "LD_LIBRARY_PATH")
-    basics = {name: os.environ[name] for name in kept if name in os.environ}
+    basics = {name: os.environ[name] for name in ("PATH", "HOME", *KEPT) if name in os.environ}
     return subprocess.run(
         [python, *arguments],
         env={**basics, "TF_CPP_MIN_LOG_LEVEL": "3", **env},
@@ -108,8 +109,7 @@ class Project:
             "LC_ALL": "C.UTF-8",
             "TZ": "UTC",
         }
-        if "LD_LIBRARY_PATH" in os.environ:
-            self.environ["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
+        self.environ |= {name: os.environ[name] for name in KEPT if name in os.environ}
 
     def git(self, *arguments: str) -> str:
         """Run git, and return what it prints."""

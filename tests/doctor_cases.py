@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from repro_env import knobs
+from tests.conftest import KEPT
 
 IN_IMAGE = knobs.image_variables()
 
@@ -42,8 +43,7 @@ def look(
     **changes: str | None,
 ) -> Said:
     """Look into a command, started with these variables alone; None takes one out."""
-    basics = ("PATH", "HOME", "LD_LIBRARY_PATH")
-    kept = {name: os.environ[name] for name in basics if name in os.environ}
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", *KEPT) if name in os.environ}
     asked = {**env, **changes}
     # The doctor itself is healthy: what is wrong is wrong for the command alone.
     words = [f"{name}={value}" for name, value in asked.items() if value is not None]

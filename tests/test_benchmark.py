@@ -29,7 +29,7 @@ from benchmark.records import (
 )
 from benchmark.stack import Stack
 from benchmark.streams import KINDS, report
-from benchmark.tracing import beyond_share, report_verify
+from benchmark.tracing import beyond_share, report_jobs, report_verify
 from benchmark.turns import UNKNOWN, Comparison, take_turns, verdict
 
 from tests.conftest import PROJECT
@@ -333,6 +333,13 @@ def test_a_slow_verify_is_a_miss(verify_s: float, missed: bool) -> None:
     report = report_verify(list(zip(steady(verify_s), steady(15.0))))
 
     assert report.missed is missed
+
+
+@pytest.mark.parametrize(("jobs_s", "missed"), [(9.9, False), (10.1, True)])
+def test_jobs_that_take_longer_than_one_after_the_other_are_a_miss(
+    jobs_s: float, missed: bool
+) -> None:
+    assert report_jobs(steady(jobs_s), steady(10.0)).missed is missed
 
 
 @pytest.mark.parametrize("lines", [pytest.param(1, id="too few"), pytest.param(3, id="too many")])

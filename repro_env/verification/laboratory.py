@@ -32,6 +32,7 @@ from repro_env.verification.attempts import Attempted, Site, Wanted
 from repro_env.verification.starting import StartingFiles
 
 PRINTED_BY_ONE = (2, 2)  # results alone go to standard output
+SPINNING = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}  # the user's own word on how threads wait
 FIRST = "1"  # of the copies in which attempts are made side by side
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 PATIENCE_S = 5.0
@@ -185,6 +186,9 @@ class Laboratory:
 
     def _work_off(self, site: Site, wanted: Sequence[Wanted], mark: str, end: Connection) -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)  # their logs have it, each its own
+        if not SPINNING & os.environ.keys():
+            # otherwise the threads of one, while they wait, keep a core from the attempts beside
+            os.environ["OMP_WAIT_POLICY"] = "passive"
         signal.signal(signal.SIGTERM, _stop)
         with suppress(OSError, AttributeError):  # so that none outlives us; Linux alone can
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)

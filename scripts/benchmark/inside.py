@@ -159,14 +159,36 @@ def time_verify(attempts: int, steps: int, runs: int) -> None:
         steps: of the training.
         runs: how many times each side is counted.
     """
-    enter_repository("training.py", Path(__file__).with_name("training.py").read_text())
-    command = [sys.executable, "training.py", str(steps)]
+    command = enter_training(steps)
     ours = partial(process_seconds, ["repro", "verify", "-n", str(attempts), "--", *command])
 
     def plain() -> float:
         return sum(process_seconds(command) for _ in range(attempts))
 
     print(json.dumps(take_turns(ours, plain, runs, warm_up=1)))
+
+
+def time_jobs(attempts: int, steps: int, runs: int) -> None:
+    """Print, as JSON, the seconds of a verify with two jobs, and of one without.
+
+    Args:
+        attempts: that each makes.
+        steps: of the training.
+        runs: how many times each side is counted.
+    """
+    command = enter_training(steps)
+
+    def seconds(jobs: str) -> float:
+        verify = ["repro", "verify", "-n", str(attempts), "--jobs", jobs, "--"]
+        return process_seconds([*verify, *command])
+
+    print(json.dumps(take_turns(partial(seconds, "2"), partial(seconds, "1"), runs, warm_up=1)))
+
+
+def enter_training(steps: int) -> list[str]:
+    """Go into a new git repository with a training, and return its command."""
+    enter_repository("training.py", Path(__file__).with_name("training.py").read_text())
+    return [sys.executable, "training.py", str(steps)]
 
 
 def enter_repository(name: str, text: str) -> None:

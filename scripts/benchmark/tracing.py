@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from benchmark.engine import OUR_CODE, in_container
 from benchmark.markdown import Report, compare, table
@@ -21,15 +22,22 @@ TRAINING_STEPS = 220  # with the import of torch, some 5 s
 RATIO_TARGET = 1.05
 VERIFY_TARGET_S = 1.0
 
+JOBS_ATTEMPTS = 4
+JOBS_TARGET = 1.0
+
 
 def measure_steps(stack: Stack) -> Report:
-    """Compare a step that is followed with one that isn't, and a verify with plain runs."""
+    """Compare a step that is followed with one that isn't, and a verify with others and without."""
     ours, plain = _timed(stack, f"time_steps({PAIRS}, {BLOCKS}, {STEPS})")
     name = "a step of some 0.8 M parameters"
     steps = compare("alone", "followed", Comparison(name, ours, plain, STEPS_TARGET))
     sides = _timed(stack, f"time_verify({ATTEMPTS}, {TRAINING_STEPS}, {VERIFY_RUNS})")
     verify = report_verify(list(zip(*sides)))
-    return Report(f"{steps.text}\n{verify.text}", steps.missed or verify.missed)
+    jobs = report_jobs(
+        *_timed(stack, f"time_jobs({JOBS_ATTEMPTS}, {TRAINING_STEPS}, {VERIFY_RUNS})")
+    )
+    reports = (steps, verify, jobs)
+    return Report("\n".join(one.text for one in reports), any(one.missed for one in reports))
 
 
 def report_verify(pairs: Pairs) -> Report:
@@ -37,6 +45,12 @@ def report_verify(pairs: Pairs) -> Report:
     head = ["", "runs", "beside it: median", "ours: median", "counts", "95 % interval"]
     name = f"`repro verify -n {ATTEMPTS}`, beyond {RATIO_TARGET} x plain runs"
     return table([*head, "target", "kept"], row(name, pairs, beyond_share, VERIFY_TARGET_S))
+
+
+def report_jobs(ours: Sequence[float], plain: Sequence[float]) -> Report:
+    """Return the table of attempts two at a time beside as many one after the other."""
+    name = f"`repro verify -n {JOBS_ATTEMPTS}`"
+    return compare("`--jobs 1`", "`--jobs 2`", Comparison(name, ours, plain, JOBS_TARGET))
 
 
 def beyond_share(pairs: Pairs) -> float:

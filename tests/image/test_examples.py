@@ -21,13 +21,22 @@ def written(folder: Path) -> dict[str, str]:
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.iterdir()}
 
 
+def in_fresh_container(stack: Stack, *command: str, **env: str) -> str:
+    """Run a command beside the project's files, and return what it printed.
+
+    Threads that wait don't spin: other tests run beside these.
+    """
+    variables = {"OMP_WAIT_POLICY": "passive", **env}
+    options = [word for name, value in variables.items() for word in ("--env", f"{name}={value}")]
+    mount = ["--volume", f"{stack.folder}:/workspace"]
+    return stack.must(
+        "docker", "run", "--rm", "--shm-size", "1g", *mount, *options, IMAGE, *command
+    )
+
+
 def run_example(stack: Stack, example: str, out: str, **env: str) -> dict[str, str]:
     """Run an example in a fresh container; return the sha256 of each file that it wrote."""
-    options = [word for name, value in env.items() for word in ("--env", f"{name}={value}")]
-    stack.must(
-        *["docker", "run", "--rm", "--shm-size", "1g", "--volume", f"{stack.folder}:/workspace"],
-        *[*options, IMAGE, "python", f"examples/{example}.py", "--out", out, *SHORT],
-    )
+    in_fresh_container(stack, "python", f"examples/{example}.py", "--out", out, *SHORT, **env)
     return written(stack.folder / out)
 
 
@@ -93,19 +102,12 @@ def test_the_notebook_prints_the_same_each_time_and_unseeded_another_digest(stac
 
 def script_digest(stack: Stack) -> str:
     """Return the last line of the PyTorch example, whose work the notebook does too."""
-    mount = f"{stack.folder}:/workspace"
-    run = ["docker", "run", "--rm", "--shm-size", "1g", "--volume", mount, IMAGE]
-    return stack.must(*run, "python", "examples/digits_torch.py").splitlines()[-1]
+    return in_fresh_container(stack, "python", "examples/digits_torch.py").splitlines()[-1]
 
 
 def run_notebook(stack: Stack, notebook: str = NOTEBOOK, **env: str) -> list[str]:
     """Execute a notebook in a fresh container; return what its cells printed."""
-    options = [word for name, value in env.items() for word in ("--env", f"{name}={value}")]
     execute = ["jupyter", "nbconvert", "--to", "notebook", "--execute", "--stdout"]
-    told = stack.must(
-        *["docker", "run", "--rm", "--shm-size", "1g", "--volume", f"{stack.folder}:/workspace"],
-        *[*options, IMAGE, *execute, notebook],
-    )
-    cells = json.loads(told)["cells"]
+    cells = json.loads(in_fresh_container(stack, *execute, notebook, **env))["cells"]
     outputs = [output for cell in cells for output in cell.get("outputs", [])]
     return ["".join(output["text"]) for output in outputs if output["output_type"] == "stream"]
