@@ -96,7 +96,7 @@ def test_an_operation_that_raises_is_an_error_of_its_own() -> None:
     def fail() -> None:
         raise ValueError("two\nlines")
 
-    found = _result(Operation("numpy", "products", "none", fail))
+    found = _result(Operation("products", "none", fail))
 
     assert found["error"] == "ValueError: two lines"
     assert "digest" not in found

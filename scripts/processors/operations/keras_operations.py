@@ -132,8 +132,8 @@ TRAININGS = {
 }
 
 OPERATIONS = (
-    *in_each_type("tensorflow", "layers", LAYERS),
-    *in_each_type("tensorflow", "layers", OF_FLOAT32, dtypes=("float32",)),
-    *of_no_type("tensorflow", "draws", DRAWS),
-    *in_each_type("tensorflow", "training steps", TRAININGS),
+    *in_each_type("layers", LAYERS),
+    *in_each_type("layers", OF_FLOAT32, dtypes=("float32",)),
+    *of_no_type("draws", DRAWS),
+    *in_each_type("training steps", TRAININGS),
 )

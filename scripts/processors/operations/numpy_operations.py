@@ -166,12 +166,12 @@ DRAWS = {
 }
 
 OPERATIONS = (
-    *in_each_type("numpy", "products", PRODUCTS),
-    *in_each_type("numpy", "reductions", REDUCTIONS),
-    *in_each_type("numpy", "functions", FUNCTIONS),
-    *in_each_type("numpy", "orders", ORDERS),
-    *of_no_type("numpy", "orders", TIES),
-    *in_each_type("numpy", "transforms", TRANSFORMS),
-    *in_each_type("numpy", "linear algebra", ALGEBRA),
-    *of_no_type("numpy", "draws", DRAWS),
+    *in_each_type("products", PRODUCTS),
+    *in_each_type("reductions", REDUCTIONS),
+    *in_each_type("functions", FUNCTIONS),
+    *in_each_type("orders", ORDERS),
+    *of_no_type("orders", TIES),
+    *in_each_type("transforms", TRANSFORMS),
+    *in_each_type("linear algebra", ALGEBRA),
+    *of_no_type("draws", DRAWS),
 )

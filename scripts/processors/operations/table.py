@@ -15,37 +15,32 @@ class Operation(NamedTuple):
     """One computation whose bits are compared.
 
     Args:
-        library: Whose it is, such as torch.
-        group: What it belongs to there, such as products.
+        group: What it belongs to in its library, such as products.
         name: What it is called, with its type.
         run: Return its results: arrays, tensors, or sequences of them.
     """
 
-    library: str
     group: str
     name: str
     run: Callable[[], Any]
 
 
 def in_each_type(
-    library: str,
     group: str,
     functions: Mapping[str, Callable[[str], Any]],
     dtypes: Sequence[str] = FLOATS,
 ) -> list[Operation]:
     """Return an operation for each function and each type that it is called with."""
     return [
-        Operation(library, group, f"{name} {dtype}", lambda run=run, dtype=dtype: run(dtype))  # type: ignore[misc]
+        Operation(group, f"{name} {dtype}", lambda run=run, dtype=dtype: run(dtype))  # type: ignore[misc]
         for name, run in functions.items()
         for dtype in dtypes
     ]
 
 
-def of_no_type(
-    library: str, group: str, functions: Mapping[str, Callable[[], Any]]
-) -> list[Operation]:
+def of_no_type(group: str, functions: Mapping[str, Callable[[], Any]]) -> list[Operation]:
     """Return an operation for each function that chooses its own types."""
-    return [Operation(library, group, name, run) for name, run in functions.items()]
+    return [Operation(group, name, run) for name, run in functions.items()]
 
 
 def digest(results: Any) -> str:

@@ -8,9 +8,8 @@ from typing import Any
 import tensorflow as tf
 
 from processors.operations import inputs
+from processors.operations.forms import MANY, Forms
 from processors.operations.table import in_each_type
-
-MANY = 150_001  # so many that threads share them
 
 
 def tensor(*shape: int, dtype: str = "float32", name: str = "x") -> Any:
@@ -30,40 +29,13 @@ def differentiated(function: Callable[..., Any], given: Sequence[Any], also: Any
     return [*flat, *(None if each is None else tf.convert_to_tensor(each) for each in gradients)]
 
 
-def of(function: Callable[..., Any], *shapes: Sequence[int]) -> Callable[[str], Any]:
-    """Return a function of tensors of these shapes, forward and backward."""
-
-    def run(dtype: str) -> Any:
-        given = [tensor(*shape, dtype=dtype, name=f"x{n}") for n, shape in enumerate(shapes)]
-        return differentiated(function, given)
-
-    return run
-
-
-def of_signed(function: Callable[[Any], Any]) -> Callable[[str], Any]:
-    """Return a function of numbers of either sign, small and large."""
-
-    def run(dtype: str) -> Any:
-        numbers = tensor(MANY, dtype=dtype)
-        return [differentiated(function, [numbers]), function(numbers[1::3] * 16)]
-
-    return run
-
-
-def of_positive(function: Callable[[Any], Any]) -> Callable[[str], Any]:
-    """Return a function of positive numbers, small and large."""
-
-    def run(dtype: str) -> Any:
-        numbers = tf.constant(inputs.positive(MANY, dtype=dtype))
-        return [differentiated(function, [numbers]), function(numbers[1::3] * 64)]
-
-    return run
-
-
-def of_square(function: Callable[..., Any], make: Callable[..., Any] = inputs.spread) -> Any:
-    """Return a function of square matrices, forward and backward."""
-    return lambda dtype: differentiated(function, [tf.constant(make(37, dtype=dtype))])
-
+FORMS = Forms(tf.constant, differentiated)
+of, of_signed, of_positive, of_square = (
+    FORMS.of,
+    FORMS.of_signed,
+    FORMS.of_positive,
+    FORMS.of_square,
+)
 
 PRODUCTS = {
     "matmul": of(tf.matmul, (67, 129), (129, 83)),
@@ -186,11 +158,11 @@ ALGEBRA = {
     "expm": lambda t: tf.linalg.expm(tf.constant(inputs.spread(37, dtype=t))),
 }
 OPERATIONS = (
-    *in_each_type("tensorflow", "products", PRODUCTS),
-    *in_each_type("tensorflow", "convolutions, pooling", CONVOLUTIONS),
-    *in_each_type("tensorflow", "reductions", REDUCTIONS),
-    *in_each_type("tensorflow", "functions", FUNCTIONS),
-    *in_each_type("tensorflow", "orders", ORDERS),
-    *in_each_type("tensorflow", "transforms", TRANSFORMS),
-    *in_each_type("tensorflow", "linear algebra", ALGEBRA),
+    *in_each_type("products", PRODUCTS),
+    *in_each_type("convolutions, pooling", CONVOLUTIONS),
+    *in_each_type("reductions", REDUCTIONS),
+    *in_each_type("functions", FUNCTIONS),
+    *in_each_type("orders", ORDERS),
+    *in_each_type("transforms", TRANSFORMS),
+    *in_each_type("linear algebra", ALGEBRA),
 )

@@ -50,4 +50,4 @@ DRAWS = {
     "gumbel_softmax": drawn(lambda: F.gumbel_softmax(tensor(101, 31))),
 }
 
-OPERATIONS = tuple(of_no_type("torch", "draws", DRAWS))
+OPERATIONS = tuple(of_no_type("draws", DRAWS))

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch.nn import functional as F  # noqa: N812  # what PyTorch's users call it
 
+from processors.operations.forms import MANY
 from processors.operations.table import in_each_type
-from processors.operations.torch_operations import MANY, tensor
+from processors.operations.torch_operations import tensor
 
 HALVES = ("bfloat16", "float16")
 
@@ -45,6 +46,6 @@ OF_BFLOAT16 = {  # PyTorch 2.0 has none of them on the CPU for float16
 }
 
 OPERATIONS = (
-    *in_each_type("torch", "16 bits", OF_BOTH, HALVES),
-    *in_each_type("torch", "16 bits", OF_BFLOAT16, HALVES[:1]),
+    *in_each_type("16 bits", OF_BOTH, HALVES),
+    *in_each_type("16 bits", OF_BFLOAT16, HALVES[:1]),
 )

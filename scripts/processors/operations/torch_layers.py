@@ -136,6 +136,6 @@ TRAININGS = {
 }
 
 OPERATIONS = (
-    *in_each_type("torch", "layers", LAYERS),
-    *in_each_type("torch", "training steps", TRAININGS),
+    *in_each_type("layers", LAYERS),
+    *in_each_type("training steps", TRAININGS),
 )

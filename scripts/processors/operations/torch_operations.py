@@ -9,9 +9,8 @@ import torch
 from torch.nn import functional as F  # noqa: N812  # what PyTorch's users call it
 
 from processors.operations import inputs
+from processors.operations.forms import MANY, Forms
 from processors.operations.table import in_each_type, of_no_type
-
-MANY = 150_001  # so many that threads share them
 
 
 def tensor(*shape: int, dtype: str = "float32", name: str = "x") -> Any:
@@ -41,40 +40,13 @@ def differentiated(function: Callable[..., Any], arguments: Sequence[Any]) -> li
     return [*flat, *torch.autograd.grad(wanted, sources, incoming, allow_unused=True)]
 
 
-def of(function: Callable[..., Any], *shapes: Sequence[int]) -> Callable[[str], Any]:
-    """Return a function of tensors of these shapes, forward and backward."""
-
-    def run(dtype: str) -> Any:
-        given = [tensor(*shape, dtype=dtype, name=f"x{n}") for n, shape in enumerate(shapes)]
-        return differentiated(function, given)
-
-    return run
-
-
-def of_signed(function: Callable[[Any], Any]) -> Callable[[str], Any]:
-    """Return a function of numbers of either sign, small and large."""
-
-    def run(dtype: str) -> Any:
-        numbers = tensor(MANY, dtype=dtype)
-        return [differentiated(function, [numbers]), function(numbers[1::3] * 16)]
-
-    return run
-
-
-def of_positive(function: Callable[[Any], Any]) -> Callable[[str], Any]:
-    """Return a function of positive numbers, small and large."""
-
-    def run(dtype: str) -> Any:
-        numbers = torch.from_numpy(inputs.positive(MANY, dtype=dtype))
-        return [differentiated(function, [numbers]), function(numbers[1::3] * 64)]
-
-    return run
-
-
-def of_square(function: Callable[..., Any], make: Callable[..., Any] = inputs.spread) -> Any:
-    """Return a function of square matrices, forward and backward."""
-    return lambda dtype: differentiated(function, [torch.from_numpy(make(37, dtype=dtype))])
-
+FORMS = Forms(torch.from_numpy, differentiated)
+of, of_signed, of_positive, of_square = (
+    FORMS.of,
+    FORMS.of_signed,
+    FORMS.of_positive,
+    FORMS.of_square,
+)
 
 PRODUCTS = {
     "matmul": of(torch.matmul, (67, 129), (129, 83)),
@@ -257,12 +229,12 @@ ALGEBRA = {
     "matrix_exp": of_square(torch.linalg.matrix_exp),
 }
 OPERATIONS = (
-    *in_each_type("torch", "products", PRODUCTS),
-    *in_each_type("torch", "convolutions, pooling", CONVOLUTIONS),
-    *in_each_type("torch", "reductions", REDUCTIONS),
-    *in_each_type("torch", "functions", FUNCTIONS),
-    *in_each_type("torch", "orders", ORDERS),
-    *of_no_type("torch", "orders", TIES),
-    *in_each_type("torch", "transforms", TRANSFORMS),
-    *in_each_type("torch", "linear algebra", ALGEBRA),
+    *in_each_type("products", PRODUCTS),
+    *in_each_type("convolutions, pooling", CONVOLUTIONS),
+    *in_each_type("reductions", REDUCTIONS),
+    *in_each_type("functions", FUNCTIONS),
+    *in_each_type("orders", ORDERS),
+    *of_no_type("orders", TIES),
+    *in_each_type("transforms", TRANSFORMS),
+    *in_each_type("linear algebra", ALGEBRA),
 )
