@@ -65,6 +65,7 @@ def test_two_checkouts_build_the_same_bits(make_stack: MakeStack) -> None:
     assert (result.returncode, result.stdout.split(":")[0]) == (0, "identical")
 
 
+@any_stack
 def test_a_step_that_keeps_its_times_is_named(make_stack: MakeStack) -> None:
     first, second = make_stack(), make_stack()
     for stack in (first, second):
