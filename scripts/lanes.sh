@@ -19,6 +19,7 @@ end_jobs() {
 # lane PART... -- [PYTEST ARGUMENT...]: what needs an image, one after the other, also where one fails.
 lane() {
     local part parts=() result status=0
+    trap 'exit 130' INT # also where what runs handles it, as pytest does, and only fails
     while [ "$1" != -- ]; do parts+=("$1"); shift; done
     shift
     for part in "${parts[@]}"; do

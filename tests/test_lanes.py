@@ -17,6 +17,17 @@ good_tests() { echo "good $*"; }
 bad_tests() { echo "bad $*"; false; echo "went on"; }
 empty_tests() { return 5; }
 """
+# It ends with a status of its own, as pytest and docker do, and not by the signal.
+HANDLES_CTRL_C = """
+import sys, time
+try:
+    print('started', flush=True)
+    time.sleep(60)
+except KeyboardInterrupt:
+    time.sleep(0.5)
+    open(sys.argv[1], 'w').write('cleaned')
+    sys.exit(2)
+"""
 
 
 def bash(code: str) -> subprocess.CompletedProcess[str]:
@@ -55,11 +66,11 @@ def test_a_part_without_tests_fails_where_no_argument_has_chosen_none(
 @pytest.mark.parametrize("end", ["Ctrl-C", "an error"])
 def test_what_runs_side_by_side_is_ended_and_cleans_up(tmp_path: Path, end: str) -> None:
     code = f"""
-    slow_tests() {{ python3 -c "import sys, time
-try: print('started', flush=True); time.sleep(60)
-finally: time.sleep(0.5); open(sys.argv[1], 'w').write('cleaned')" "$1"; }}
+    slow_tests() {{ python3 -c "{HANDLES_CTRL_C}" "$1"; }}
+    late_tests() {{ touch "$1"; }}
     open_lanes
-    lane "slow $0/first" -- >"$OUTPUT/first" & lane "slow $0/second" -- >"$OUTPUT/second" &
+    lane "slow $0/first" "late $0/late" -- >"$OUTPUT/first" &
+    lane "slow $0/second" "late $0/later" -- >"$OUTPUT/second" &
     until grep -qs started "$OUTPUT/first" && grep -qs started "$OUTPUT/second"; do sleep 0.05; done
     echo "$OUTPUT"
     {"wait" if end == "Ctrl-C" else "false"}
