@@ -268,46 +268,6 @@ def test_a_hang_that_refuses_to_end_is_killed(project: Project) -> None:
     assert "status 137" in done.stderr
 
 
-def test_side_by_side_gives_the_same_verdict_and_leaves_no_copy(project: Project) -> None:
-    project.commit(train_py=TRAIN, other_py=ENTROPY)
-    before = files(project.folder)
-
-    same = verified(project, "-n", "4", "--jobs", "2", "--", "python", "train.py")
-    other = verified(project, "-n", "4", "--jobs", "2", "--", "python", "other.py", status=1)
-
-    assert (same["verdict"], len(same["attempts"])) == ("identical bytes", 4)
-    assert other["verdict"] == "different"
-    assert files(project.folder) == before
-    assert not names(project.folder / ".repro" / "work")
-
-
-@pytest.mark.parametrize(
-    ("jobs", "variables", "expected"),
-    [
-        ("2", {}, "passive None"),
-        ("1", {}, "None None"),
-        ("2", {"OMP_WAIT_POLICY": "active"}, "active None"),
-        ("2", {"GOMP_SPINCOUNT": "5"}, "None 5"),
-    ],
-)
-def test_threads_that_wait_leave_their_core_to_the_attempts_beside(
-    project: Project, jobs: str, variables: dict[str, str], expected: str
-) -> None:
-    code = (
-        "import os; at = os.environ.get;"
-        "open('out', 'w').write(f\"{at('OMP_WAIT_POLICY')} {at('GOMP_SPINCOUNT')}\")"
-    )
-    project.commit(train_py=code)
-    asked = ["verify", "-n", "2", "--jobs", jobs, "--", "python", "train.py"]
-    project.environ.pop("OMP_WAIT_POLICY", None)
-
-    done = project.repro(*asked, **variables)
-
-    assert done.returncode == 0, done.stderr
-    outputs = {path.read_text() for path in project.folder.glob(".repro/runs/*/outputs/out")}
-    assert outputs == {expected}
-
-
 def test_below_the_top_and_without_git_it_works_too(project: Project, tmp_path: Path) -> None:
     project.commit(train_py=TRAIN)
     project.write("below/train.py", TRAIN)

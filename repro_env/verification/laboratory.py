@@ -32,7 +32,7 @@ from repro_env.verification.attempts import Attempted, Site, Wanted
 from repro_env.verification.starting import StartingFiles
 
 PRINTED_BY_ONE = (2, 2)  # results alone go to standard output
-SPINNING = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}  # the user's own word on how threads wait
+HOW_THREADS_WAIT = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}  # the user's own word goes
 FIRST = "1"  # of the copies in which attempts are made side by side
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 PATIENCE_S = 5.0
@@ -115,7 +115,7 @@ class Laboratory:
     def _make_in(self, site: Site, wanted: Wanted, outputs: tuple[int, int]) -> Attempted:
         request = attempts.in_site(self._subject.request, site, self._code, self._subject.root)
         return attempts.make(
-            wanted,
+            self._beside_others(wanted),
             request,
             site,
             self._runs,
@@ -123,6 +123,17 @@ class Laboratory:
             outputs=outputs,
             progress=self._progress,
         )
+
+    def _beside_others(self, wanted: Wanted) -> Wanted:
+        """Have threads sleep while they wait: those that spin keep a core from other attempts.
+
+        Also where one attempt is made alone, or its environment would not be the others'.
+        """
+        if self._jobs == 1 or HOW_THREADS_WAIT & os.environ.keys():
+            return wanted
+        variation = wanted.variation
+        variables = {"OMP_WAIT_POLICY": "passive", **variation.variables}
+        return wanted._replace(variation=variation._replace(variables=variables))
 
     def _evidence(self, made: Attempted) -> Evidence:
         folder = self._runs.runs / made.run
@@ -186,9 +197,6 @@ class Laboratory:
 
     def _work_off(self, site: Site, wanted: Sequence[Wanted], mark: str, end: Connection) -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)  # their logs have it, each its own
-        if not SPINNING & os.environ.keys():
-            # otherwise the threads of one, while they wait, keep a core from the attempts beside
-            os.environ["OMP_WAIT_POLICY"] = "passive"
         signal.signal(signal.SIGTERM, _stop)
         with suppress(OSError, AttributeError):  # so that none outlives us; Linux alone can
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
