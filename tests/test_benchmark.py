@@ -9,7 +9,6 @@ from benchmark.__main__ import OF_ALL, OF_ONE, OF_TORCH, TORCH, runs
 from benchmark.errors import BenchmarkError
 from benchmark.inside import (
     call_seconds,
-    check_followed,
     digest_seconds,
     process_seconds,
     write_random,
@@ -29,7 +28,6 @@ from benchmark.records import (
 )
 from benchmark.stack import Stack
 from benchmark.streams import KINDS, report
-from benchmark.tracing import beyond_share, report_jobs, report_verify
 from benchmark.turns import UNKNOWN, Comparison, take_turns, verdict
 
 from tests.conftest import PROJECT
@@ -314,45 +312,6 @@ def test_a_slow_run_and_a_slow_help_are_each_a_miss(
     report = report_record(list(zip(steady(run_s), beside)), list(zip(steady(help_s), beside)))
 
     assert report.missed is missed
-
-
-def test_a_verify_counts_by_what_it_takes_beyond_the_plain_runs_and_their_share() -> None:
-    pairs = [(16.0, 14.0), (17.0, 15.0), (30.0, 15.0)]
-
-    assert beyond_share(pairs) == pytest.approx(17.0 - 1.05 * 15.0)
-
-
-@pytest.mark.parametrize(
-    ("verify_s", "missed"),
-    [
-        pytest.param(16.6, False, id="within the share and a second"),
-        pytest.param(16.9, True, id="beyond"),
-    ],
-)
-def test_a_slow_verify_is_a_miss(verify_s: float, missed: bool) -> None:
-    report = report_verify(list(zip(steady(verify_s), steady(15.0))))
-
-    assert report.missed is missed
-
-
-@pytest.mark.parametrize(("jobs_s", "missed"), [(9.9, False), (10.1, True)])
-def test_jobs_that_take_longer_than_one_after_the_other_are_a_miss(
-    jobs_s: float, missed: bool
-) -> None:
-    assert report_jobs(steady(jobs_s), steady(10.0)).missed is missed
-
-
-@pytest.mark.parametrize("lines", [pytest.param(1, id="too few"), pytest.param(3, id="too many")])
-def test_a_training_that_was_not_followed_step_by_step_ends_the_measure(
-    tmp_path: Path, lines: int
-) -> None:
-    stream = tmp_path / "1-1.steps.jsonl"
-    stream.write_text('{"format":1}\n' + '{"digests":""}\n' * 2)
-    check_followed(tmp_path, 2)
-    stream.write_text('{"format":1}\n' + '{"digests":""}\n' * lines)
-
-    with pytest.raises(SystemExit, match=f"{lines} of 2 steps"):
-        check_followed(tmp_path, 2)
 
 
 @pytest.mark.parametrize(("cores", "target"), [(1, 1.25), (2, 0.625), (16, 0.078125)])

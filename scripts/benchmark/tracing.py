@@ -59,8 +59,8 @@ def beyond_share(pairs: Pairs) -> float:
 
 
 def _timed(stack: Stack, call: str) -> list[list[float]]:
-    """Return the seconds of both sides, as a call of `inside` tells them."""
-    code = f"from benchmark.inside import {call.partition('(')[0]}; {call}"
+    """Return the seconds of both sides, as a call of `inside_tracing` tells them."""
+    code = f"from benchmark.inside_tracing import {call.partition('(')[0]}; {call}"
     told: list[list[float]] = json.loads(
         in_container(stack.image, "python", "-c", code, options=OUR_CODE)
     )
