@@ -71,7 +71,9 @@ def test_what_runs_side_by_side_is_ended_and_cleans_up(tmp_path: Path, end: str)
     open_lanes
     lane "slow $0/first" "late $0/late" -- >"$OUTPUT/first" &
     lane "slow $0/second" "late $0/later" -- >"$OUTPUT/second" &
-    until grep -qs started "$OUTPUT/first" && grep -qs started "$OUTPUT/second"; do sleep 0.05; done
+    for try in {{1..600}}; do
+        grep -qs started "$OUTPUT/first" && grep -qs started "$OUTPUT/second" && break || sleep 0.05
+    done
     echo "$OUTPUT"
     {"wait" if end == "Ctrl-C" else "false"}
     """
