@@ -268,6 +268,41 @@ def test_a_hang_that_refuses_to_end_is_killed(project: Project) -> None:
     assert "status 137" in done.stderr
 
 
+KILLED = """
+import os, pathlib, subprocess, sys
+open("out", "w").write("1")
+dies = "import os, random; random.random(); os.kill(os.getpid(), 9)"
+times = pathlib.Path({count!r})
+now = len(times.read_text()) if times.exists() else 0
+times.write_text("x" * (now + 1))
+if now in {when}:
+    subprocess.run([sys.executable, "-c", dies])
+"""
+
+
+@pytest.mark.parametrize(
+    ("when", "said"),
+    [
+        ((), []),
+        ((1,), ["in the first, a program was killed before it had ended"]),
+        ((0,), ["in the first, a program was killed before it had ended"]),
+        ((0, 1), ["there and in the first, were not compared in attempt 2"]),
+    ],
+)
+def test_what_a_killed_program_did_not_say_is_not_compared_and_that_is_said(
+    project: Project, when: tuple[int, ...], said: list[str]
+) -> None:
+    count = str(project.folder.parent / "count")
+    project.commit(train_py=KILLED.format(count=count, when=when))
+
+    answer = verified(project, "-n", "2", "--", "python", "train.py")
+
+    assert answer["verdict"] == "identical bytes"
+    notes = [note for note in answer["notes"] if "final states" in note]
+    assert len(notes) == len(said)
+    assert all(map(str.endswith, notes, said))
+
+
 def test_below_the_top_and_without_git_it_works_too(project: Project, tmp_path: Path) -> None:
     project.commit(train_py=TRAIN)
     project.write("below/train.py", TRAIN)

@@ -128,7 +128,7 @@ def _of_environment(found: Sequence[Finding], varied: Sequence[str]) -> Iterator
 
 def _of_generators(was: Record, now: Record) -> Iterator[Divergence]:
     """Compare the final states of the programs' generators; workers may be ended at any moment."""
-    if not has_final_states(was, now):
+    if killed(was) != killed(now):  # then nobody can tell whose state is missing
         return
     before, after = _programs(was), _programs(now)
     if len(before) != len(after):
@@ -145,15 +145,11 @@ def _of_generators(was: Record, now: Record) -> Iterator[Divergence]:
                 yield Divergence("generators", name, words, states[0][:16], states[1][:16])
 
 
-def has_final_states(was: Record, now: Record) -> bool:
-    """Say whether programs of both said their last, as one doesn't that somebody has killed.
+def killed(record: Record) -> int:
+    """Return how many programs did not say their last, as one doesn't that somebody has killed.
 
     Jupyter kills a kernel that takes some seconds to end, as it can on a busy machine.
     """
-    return _killed(was) == _killed(now)
-
-
-def _killed(record: Record) -> int:
     found = [one for one in record.observation.processes if _is_program(one)]
     return sum(one.ended != "exit" for one in found)
 

@@ -58,16 +58,18 @@ def _of_printed(attempts: Sequence[Evidence], runs: Store) -> Iterator[str]:
 
 
 def _of_generators(attempts: Sequence[Evidence]) -> Iterator[str]:
-    first, *others = (one.record for one in attempts)
-    numbers = [
-        str(number)
-        for number, one in enumerate(others, 2)
-        if not agreement.has_final_states(first, one)
-    ]
+    first, *others = (agreement.killed(one.record) for one in attempts)
+    numbers = [str(number) for number, count in enumerate(others, 2) if count != first]
     if numbers:
         yield (
             f"the final states of generators were not compared in attempt {', '.join(numbers)}: "
             "there, or in the first, a program was killed before it had ended"
+        )
+    numbers = [str(number) for number, count in enumerate(others, 2) if count == first > 0]
+    if numbers:
+        yield (
+            "the final states of generators of a program that was killed before it had ended, "
+            f"there and in the first, were not compared in attempt {', '.join(numbers)}"
         )
 
 
